@@ -1,0 +1,33 @@
+"""The front door: compile every environment's charts and publish them as deploy/.
+
+`cdk8s synth` runs it; it says on standard error what it did, because the cdk8s CLI swallows standard output.
+Exit codes: 0 done, 1 the definition or the tree is wrong, 3 something that it needs is missing or failed.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from synth.runtime import explained, use_pinned_node
+
+ROOT = Path(__file__).parent
+
+
+def main() -> int:
+    try:
+        use_pinned_node()
+        from charts import compile_platform
+        from synth.publish import publish, summary
+
+        tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))
+        print(summary(tree, publish(tree, ROOT)), file=sys.stderr)
+    except Exception as error:
+        if (known := explained(error)) is None:
+            raise
+        print(known, file=sys.stderr)
+        return known.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""Rules for the values inside one object, as the Kubernetes API server and Istio have them.
+
+The typed classes take any string for a quantity, a name or a host; here is where a wrong one is caught.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from synth.manifest import Document
+from synth.tree import Object
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+LABEL_LENGTH = 63
+SUBDOMAIN = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
+SUBDOMAIN_LENGTH = 253
+
+# Kinds whose name becomes part of a host name or the value of a label, both of at most 63 characters.
+LABEL_NAMED = frozenset({"Namespace", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+# Kinds whose name is a path segment, like system:auth-delegator.
+FREELY_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?")
+SUFFIXES = {
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
+}
+
+PORT_FIELDS = ("port", "containerPort", "targetPort", "hostPort", "nodePort", "number", "endPort")
+QUANTITY_MAPS = ("requests", "limits", "hard")
+DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
+PORT_NUMBERS = range(1, 65536)
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def quantity(text: object) -> Decimal:
+    """The number that a Kubernetes quantity stands for: `quantity("250m")` is 0.25, in the resource's own unit.
+
+    Raises:
+        ValueError: it is no quantity; Kubernetes would refuse it.
+    """
+    match = QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{str(text)!r} is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
+    number, suffix = match[1], match[2] or ""
+    if suffix not in SUFFIXES:
+        return Decimal(number) * Decimal(10) ** int(suffix[1:])
+    return Decimal(number) * SUFFIXES[suffix]
+
+
+def pod_template(document: Document) -> Document:
+    """The pod template of a workload, the pod itself for a Pod, otherwise nothing."""
+    spec = document.get("spec") or {}
+    match document["kind"]:
+        case "Pod":
+            return document
+        case "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job":
+            return spec.get("template") or {}
+        case "CronJob":
+            return (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or {}
+    return {}
+
+
+def containers(document: Document) -> list[Document]:
+    """The init containers and containers of a workload."""
+    spec = pod_template(document).get("spec") or {}
+    return [*spec.get("initContainers", []), *spec.get("containers", [])]
+
+
+def check_fields(subject: Object) -> Iterator[str]:
+    """What is wrong with the values of one object, each as the end of a sentence that names the object."""
+    document = subject.document
+    yield from _check_name(subject)
+    for path, mapping in _mappings(document, ""):
+        yield from _check_labels(mapping, path)
+        yield from _check_ports(mapping, path)
+        yield from _check_quantities(mapping, path)
+        yield from _check_limits(mapping, path)
+    yield from _check_hosts(subject)
+    for container in containers(document):
+        yield from _check_container(container)
+        yield from _check_probes(container)
+        yield from _check_mounts(container, pod_template(document).get("spec") or {})
+
+
+def _check_name(subject: Object) -> Iterator[str]:
+    name = subject.name
+    if subject.kind in FREELY_NAMED:
+        return
+    if subject.kind in LABEL_NAMED:
+        pattern, length, sort = LABEL, LABEL_LENGTH, "lower case letters, digits and -"
+    else:
+        pattern, length, sort = SUBDOMAIN, SUBDOMAIN_LENGTH, "lower case letters, digits, - and ."
+    if not name:
+        yield "has no metadata.name: give it one"
+    elif len(name) > length:
+        yield f"has a name of {len(name)} characters: Kubernetes takes at most {length}"
+    elif not pattern.fullmatch(name):
+        yield f"is no valid name: use {sort}, with a letter or digit at both ends"
+
+
+def _mappings(value: Any, path: str) -> Iterator[tuple[str, Document]]:
+    """Every mapping in a document with its path, except those whose keys are a person's data."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _mappings(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        yield path, value
+        for key, item in value.items():
+            if key not in DATA_MAPS:
+                yield from _mappings(item, _join(path, key))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _check_labels(mapping: Document, path: str) -> Iterator[str]:
+    for field in ("labels", "matchLabels"):
+        for key, text in (mapping.get(field) or {}).items():
+            here = f"{_join(path, field)}[{key}]"
+            if not isinstance(text, str):
+                yield f"has {here} {text!r}: a label is text, put it in quotes"
+            elif len(text) > LABEL_LENGTH:
+                yield f"has {here} of {len(text)} characters: a label value has at most {LABEL_LENGTH}"
+            elif not LABEL_VALUE.fullmatch(text):
+                yield (
+                    f"has {here} {text!r}: a label value is of letters, digits, -, _ and ., "
+                    "with a letter or digit at both ends"
+                )
+
+
+def _check_ports(mapping: Document, path: str) -> Iterator[str]:
+    for field in PORT_FIELDS:
+        port = mapping.get(field)
+        if isinstance(port, int) and port not in PORT_NUMBERS:
+            yield f"has {_join(path, field)} {port}: a port is a number from 1 to 65535"
+
+
+def _check_quantities(mapping: Document, path: str) -> Iterator[str]:
+    if "sizeLimit" in mapping:
+        yield from _check_quantity(_join(path, "sizeLimit"), mapping["sizeLimit"])
+    for field in QUANTITY_MAPS:
+        for resource, amount in (mapping.get(field) or {}).items():
+            yield from _check_quantity(f"{_join(path, field)}.{resource}", amount)
+
+
+def _check_quantity(path: str, amount: object) -> Iterator[str]:
+    try:
+        quantity(amount)
+    except ValueError as error:
+        yield f"has {path} {error}"
+
+
+def _check_limits(resources: Document, path: str) -> Iterator[str]:
+    requests, limits = resources.get("requests"), resources.get("limits")
+    if not (isinstance(requests, dict) and isinstance(limits, dict)):
+        return
+    for resource in sorted(requests.keys() & limits.keys()):
+        try:
+            too_low = quantity(limits[resource]) < quantity(requests[resource])
+        except ValueError:
+            continue
+        if too_low:
+            yield (
+                f"has {_join(path, 'limits')}.{resource} {limits[resource]} below its request {requests[resource]}: "
+                "raise the limit or lower the request"
+            )
+
+
+def _check_hosts(subject: Object) -> Iterator[str]:
+    for path, host in _hosts(subject):
+        name = host.removeprefix("*.")
+        if host != "*" and not (len(name) <= SUBDOMAIN_LENGTH and SUBDOMAIN.fullmatch(name)):
+            yield (
+                f"has {path} {host!r}: a host name is of lower case letters, digits, - and ., as in "
+                "wiki.example.com, without a scheme, a port or a path"
+            )
+
+
+def _hosts(subject: Object) -> Iterator[tuple[str, str]]:
+    if not subject.group.endswith("istio.io"):
+        return
+    if subject.kind == "VirtualService":
+        for host in subject.spec.get("hosts", []):
+            yield "spec.hosts", str(host)
+        for path, match in _sni_matches(subject.spec):
+            for host in match.get("sniHosts", []):
+                yield path, str(host)
+    if subject.kind == "Gateway":
+        for index, server in enumerate(subject.spec.get("servers", [])):
+            for host in server.get("hosts", []):
+                yield f"spec.servers[{index}].hosts", str(host).rpartition("/")[2]
+
+
+def _sni_matches(spec: Document) -> Iterator[tuple[str, Document]]:
+    for index, route in enumerate(spec.get("tls", [])):
+        for match in route.get("match", []):
+            yield f"spec.tls[{index}].match.sniHosts", match
+
+
+def _check_container(container: Document) -> Iterator[str]:
+    name = container["name"]
+    image = container.get("image", "")
+    if "@" not in image and ":" not in image.rpartition("/")[2]:
+        yield f"has container {name} with image {image!r} without a tag: name the release, as in {image or 'app'}:1.2"
+    for what, names in (
+        ("port name", (port.get("name") for port in container.get("ports", []))),
+        ("environment variable", (variable["name"] for variable in container.get("env", []))),
+        ("mount path", (mount["mountPath"] for mount in container.get("volumeMounts", []))),
+    ):
+        for twice in _repeated(names):
+            yield f"has container {name} with the {what} {twice} twice: keep one"
+
+
+def _repeated(names: Iterable[str | None]) -> list[str]:
+    return [name for name, count in Counter(names).items() if name is not None and count > 1]
+
+
+def _check_probes(container: Document) -> Iterator[str]:
+    ports = container.get("ports", [])
+    offered = [port["name"] for port in ports if "name" in port] + [port["containerPort"] for port in ports]
+    for kind in PROBES:
+        probe = container.get(kind, {})
+        for action in ("httpGet", "tcpSocket", "grpc"):
+            port = probe.get(action, {}).get("port")
+            if port is not None and port not in offered:
+                yield (
+                    f"has {kind} of container {container['name']} on port {port}, but the container declares "
+                    f"{_listed([str(port) for port in offered])}"
+                )
+
+
+def _check_mounts(container: Document, pod: Document) -> Iterator[str]:
+    volumes = [volume["name"] for volume in pod.get("volumes", [])]
+    for mount in container.get("volumeMounts", []):
+        if mount["name"] not in volumes:
+            yield (
+                f"has container {container['name']} mount volume {mount['name']}, but the pod has {_listed(volumes)}"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"

@@ -1,0 +1,199 @@
+"""A tree and the directory it belongs in: compare, write what differs, prune what is no longer made."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from synth import DefinitionError, ToolError
+from synth.tree import Tree, is_generated
+
+DIFF_LINES = 40
+
+
+class State(StrEnum):
+    """How a path differs from the tree."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    EXTRA = "extra"
+    """Generated once, by a definition that is no longer there: `publish` removes it."""
+    FOREIGN = "foreign"
+    """Without the generated header, so a person's own: `publish` never touches it."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A path from the repository's root where the directory is not what the tree says."""
+
+    path: str
+    state: State
+    actual: str | None = None
+    wanted: str | None = None
+
+    def diff(self) -> str:
+        """From what is there to what the charts give, as a unified diff of at most `DIFF_LINES` lines."""
+        import difflib
+
+        lines = list(
+            difflib.unified_diff(
+                (self.actual or "").splitlines(),
+                (self.wanted or "").splitlines(),
+                f"{self.path} (on disk)",
+                f"{self.path} (from the charts)",
+                lineterm="",
+            )
+        )
+        if len(lines) > DIFF_LINES:
+            lines[DIFF_LINES:] = [f"... {len(lines) - DIFF_LINES} more lines"]
+        return "\n".join(lines).encode(errors="backslashreplace").decode()
+
+
+def compare(tree: Tree, root: Path) -> list[Difference]:
+    """Where the directory below `root` differs from the tree, by path. Reads only.
+
+    Raises:
+        ToolError: a file cannot be read.
+    """
+    differences = []
+    for path, file in tree.files.items():
+        actual, wanted = _read(root, path), file.text()
+        if actual is None:
+            differences.append(Difference(path, State.MISSING, None, wanted))
+        elif actual != wanted:
+            state = State.CHANGED if is_generated(actual) else State.FOREIGN
+            differences.append(Difference(path, state, actual, wanted))
+    differences += [Difference(path, State.MISSING) for path in tree.external if _read(root, path) is None]
+    for path in _files_on_disk(tree, root):
+        if path not in tree.files and path not in tree.external:
+            actual = _read(root, path) or ""
+            differences.append(Difference(path, State.EXTRA if is_generated(actual) else State.FOREIGN, actual))
+    return sorted(differences, key=lambda difference: difference.path)
+
+
+def publish(tree: Tree, root: Path) -> list[Difference]:
+    """Make the directory below `root` what the tree says; returns what differed before.
+
+    All new content is first written beside its target, then renamed into place: whatever goes wrong, the
+    directory is either as it was or as it shall be. Files without the generated header are left alone.
+
+    Raises:
+        DefinitionError: a hand-written file stands where a generated one belongs.
+        ToolError: the directory cannot be written to.
+    """
+    differences = compare(tree, root)
+    in_the_way = [d.path for d in differences if d.state is State.FOREIGN and d.path in tree.files]
+    if in_the_way:
+        raise DefinitionError(
+            "\n".join(
+                f"{path} does not say that it is generated, so it is somebody's own, and the charts want its place: "
+                "move it away, or delete it if it is an old output"
+                for path in in_the_way
+            )
+        )
+    written = [d for d in differences if d.path in tree.files]
+    removed = [d for d in differences if d.state is State.EXTRA]
+    _replace_all(root, written, removed)
+    return differences
+
+
+def summary(tree: Tree, differences: Sequence[Difference]) -> str:
+    """What `publish` did, for a person: a line for every file that it wrote, removed or left alone."""
+    done = {State.MISSING: "added", State.CHANGED: "changed", State.EXTRA: "removed", State.FOREIGN: "left alone"}
+    lines = [
+        f"  missing    {d.path}: charts do not make this file, `python -m scripts refresh flux` does"
+        if d.path in tree.external
+        else f"  {done[d.state]:10} {d.path}"
+        for d in differences
+    ]
+    unchanged = len(tree.files) - sum(d.path in tree.files for d in differences)
+    return "\n".join([*lines, f"{unchanged} files unchanged"])
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it there.
+
+    Raises:
+        ToolError: the folder cannot be written to; the file is as it was.
+    """
+    _replace_all(path.parent, [Difference(path.name, State.CHANGED, None, text)], [])
+
+
+def _replace_all(root: Path, written: Sequence[Difference], removed: Sequence[Difference]) -> None:
+    before = {d.path: d.actual for d in (*written, *removed)}
+    staged: list[tuple[Path, Path]] = []
+    folders: list[Path] = []
+    done: list[str] = []
+    try:
+        for difference in written:
+            target = root / difference.path
+            folders.extend(_make_folder(target.parent))
+            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            staged.append((beside, target))
+            beside.write_bytes((difference.wanted or "").encode())
+        for (beside, target), difference in zip(staged, written, strict=True):
+            os.replace(beside, target)
+            done.append(difference.path)
+        for difference in removed:
+            (root / difference.path).unlink()
+            done.append(difference.path)
+    except BaseException as error:
+        for beside, _ in staged:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+        for path in done:
+            _restore(root / path, before[path])
+        for folder in reversed(folders):
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            place = error.filename2 or error.filename or root
+            raise ToolError(
+                f"{place} cannot be written: {error.strerror}; everything is left as it was, "
+                "make the folder writable and run again"
+            ) from error
+        raise
+    for difference in removed:
+        _remove_empty_folders(root, difference.path)
+
+
+def _make_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder and what is missing above it, telling each one made."""
+    if not folder.is_dir():
+        yield from _make_folder(folder.parent)
+        folder.mkdir()
+        yield folder
+
+
+def _restore(path: Path, content: str | None) -> None:
+    with suppress(OSError):
+        if content is None:
+            path.unlink()
+        else:
+            path.write_bytes(content.encode(errors="surrogateescape"))
+
+
+def _remove_empty_folders(root: Path, path: str) -> None:
+    for folder in PurePosixPath(path).parents[:-2]:
+        with suppress(OSError):
+            (root / folder).rmdir()
+
+
+def _read(root: Path, path: str) -> str | None:
+    try:
+        # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
+        return (root / path).read_bytes().decode(errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _files_on_disk(tree: Tree, root: Path) -> Iterator[str]:
+    """Every file below the tree's top folders, whoever made it."""
+    for top in sorted({path.partition("/")[0] for path in tree.files}):
+        for folder, _, names in os.walk(root / top):
+            for name in names:
+                yield (Path(folder) / name).relative_to(root).as_posix()

@@ -1,0 +1,224 @@
+"""Charts to a tree: which file of deploy/ holds which objects."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from synth import DefinitionError
+from synth.manifest import Document, dump, ordered
+
+KUSTOMIZATION_FILE = "kustomization.yaml"
+
+# The names that everyone says, from `kubectl api-resources`; other kinds go by their own name in lower case.
+SHORT_NAMES = {
+    "HorizontalPodAutoscaler": "hpa",
+    "PersistentVolumeClaim": "pvc",
+    "PodDisruptionBudget": "pdb",
+}
+
+# What must be there before what: namespaces, then what pods need, then pods, then what leads to them.
+APPLY_ORDER = (
+    "Namespace",
+    "CustomResourceDefinition",
+    "PriorityClass",
+    "ResourceQuota",
+    "LimitRange",
+    "NetworkPolicy",
+    "ServiceAccount",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolumeClaim",
+    "ClusterIssuer",
+    "Certificate",
+    "Gateway",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+    "Service",
+    "VirtualService",
+)
+
+GENERATED = re.compile(r"# Generated from \S+ by `cdk8s synth`")
+
+
+def header(source: str) -> str:
+    """The first line of a generated file; `is_generated` knows it again."""
+    return f"# Generated from {source} by `cdk8s synth`. Change that, not this file.\n"
+
+
+def is_generated(text: str) -> bool:
+    return GENERATED.match(text) is not None
+
+
+class Chart(Protocol):
+    """What a cdk8s chart offers here."""
+
+    def to_json(self) -> list[Any]: ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One chart and the folder of the environment's tree that its objects go to.
+
+    `path` is relative to the environment's root: `apps/graphwiki`. `file_names` maps `Kind/name` to a file name
+    where a folder keeps somebody else's names; objects with one file name share the file. `external` names the
+    files in this folder that charts do not make but that belong to it.
+    """
+
+    path: str
+    chart: Chart
+    file_names: Mapping[str, str] = field(default_factory=dict)
+    external: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class File:
+    """The content of one generated file, and the module it comes from (`charts/graphwiki.py`)."""
+
+    documents: tuple[Document, ...]
+    source: str
+
+    def text(self) -> str:
+        return header(self.source) + dump(self.documents)
+
+
+@dataclass(frozen=True)
+class Object:
+    """One Kubernetes object of a tree, with what an error says of it: its chart's module and its folder."""
+
+    document: Document
+    source: str
+    folder: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.document["kind"])
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for the core one."""
+        api_version = str(self.document["apiVersion"])
+        return api_version.partition("/")[0] if "/" in api_version else ""
+
+    @property
+    def name(self) -> str:
+        return str(self.document["metadata"].get("name", ""))
+
+    @property
+    def namespace(self) -> str:
+        return str(self.document["metadata"].get("namespace", ""))
+
+    @property
+    def spec(self) -> Document:
+        return self.document.get("spec") or {}
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Files by path from the repository's root, and the paths of files that somebody else makes."""
+
+    files: Mapping[str, File]
+    external: frozenset[str] = frozenset()
+
+    def objects(self) -> Iterator[Object]:
+        """Every Kubernetes object, in the order of the files."""
+        for path, file in self.files.items():
+            if PurePosixPath(path).name != KUSTOMIZATION_FILE:
+                for document in file.documents:
+                    yield Object(document, file.source, str(PurePosixPath(path).parent))
+
+    def __or__(self, other: "Tree") -> "Tree":
+        """Both trees as one.
+
+        Raises:
+            DefinitionError: they have a path in common.
+        """
+        if shared := self.files.keys() & other.files.keys():
+            raise DefinitionError("\n".join(f"{path} belongs to two environments" for path in sorted(shared)))
+        return Tree({**self.files, **other.files}, self.external | other.external)
+
+
+def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
+    """The tree of one environment, with the kustomization.yaml of every folder below its root.
+
+    `root` is the environment's folder from the repository's root (`deploy`), `source` the module that composes
+    the folders; the kustomizations above them are said to come from it. Nothing is read or written.
+
+    Raises:
+        DefinitionError: two objects want one file.
+    """
+    files: dict[str, File] = {}
+    for folder in folders:
+        module = _module(folder.chart)
+        names = _objects_by_file(folder, module)
+        for name, documents in names.items():
+            files[f"{root}/{folder.path}/{name}"] = File(tuple(documents), module)
+        files[f"{root}/{folder.path}/{KUSTOMIZATION_FILE}"] = _kustomization([*folder.external, *names], module)
+    for parent, children in _parents(folders).items():
+        files[f"{root}/{parent}/{KUSTOMIZATION_FILE}"] = _kustomization(children, source)
+    external = (f"{root}/{folder.path}/{name}" for folder in folders for name in folder.external)
+    return Tree(files, frozenset(external))
+
+
+def _module(chart: Chart) -> str:
+    return type(chart).__module__.replace(".", "/") + ".py"
+
+
+def _objects_by_file(folder: Folder, module: str) -> dict[str, list[Document]]:
+    documents = [ordered(document) for document in folder.chart.to_json()]
+    documents.sort(key=_rank)
+    kinds = Counter(document["kind"] for document in documents)
+    files: dict[str, list[Document]] = {}
+    for document in documents:
+        name = document["metadata"].get("name", "")
+        given = folder.file_names.get(f"{document['kind']}/{name}")
+        file = given or _file_name(document["kind"], name if kinds[document["kind"]] > 1 else "")
+        if file in files and given is None:
+            first = files[file][0]
+            raise DefinitionError(
+                f"{folder.path}: {document['kind']} {name} and {first['kind']} {first['metadata'].get('name', '')}"
+                f" both want the file {file}: give one of them another name ({module})"
+            )
+        files.setdefault(file, []).append(document)
+    return files
+
+
+def _file_name(kind: str, suffix: str) -> str:
+    stem = SHORT_NAMES.get(kind, kind.lower())
+    # RBAC allows names like system:auth-delegator, which not every file system takes.
+    return f"{stem}-{suffix.replace(':', '-')}.yaml" if suffix else f"{stem}.yaml"
+
+
+def _rank(document: Document) -> int:
+    kind = document["kind"]
+    return APPLY_ORDER.index(kind) if kind in APPLY_ORDER else len(APPLY_ORDER)
+
+
+def _kustomization(resources: Iterable[str], source: str) -> File:
+    document = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": list(resources),
+    }
+    return File((document,), source)
+
+
+def _parents(folders: Sequence[Folder]) -> dict[str, list[str]]:
+    """The folders above the charts' own, each with its children in order, up to the environment's root."""
+    children: dict[str, list[str]] = {}
+    for folder in folders:
+        child = PurePosixPath(folder.path)
+        while child.parent != PurePosixPath("."):
+            known = children.setdefault(str(child.parent), [])
+            if child.name not in known:
+                known.append(child.name)
+            child = child.parent
+    return children

@@ -1,0 +1,35 @@
+"""The pinned versions of versions.yaml."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from synth import DefinitionError
+
+VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    loaded = yaml.load(VERSIONS_FILE.read_text("utf-8"), yaml.CSafeLoader)
+    for name, version in loaded.items():
+        if not isinstance(version, str):
+            raise DefinitionError(
+                f"versions.yaml: {name} is {version!r}, read by YAML as a number: "
+                f"write it in full or in quotes, as in {name}: '1.2'"
+            )
+    return dict(loaded)
+
+
+def pinned(name: str) -> str:
+    """The version of one third-party thing, spelled as that project spells its release.
+
+    Raises:
+        DefinitionError: versions.yaml has no such name.
+    """
+    try:
+        return _versions()[name]
+    except KeyError:
+        known = ", ".join(sorted(_versions()))
+        raise DefinitionError(f"versions.yaml has no version of {name}; it has {known}") from None
