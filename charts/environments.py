@@ -1,0 +1,41 @@
+"""The clusters this platform runs on, and what differs between them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The facts of one cluster. Charts ask for a fact, never for the name.
+
+    `path` is the folder of the cluster's tree from the repository's root, which Flux reads. `domain` is what
+    every host name ends in. `git_url` is the address of this repository as the cluster reaches it, over SSH;
+    `git_branch` the branch that Flux follows. `graphwiki_image` is the wiki's image with its tag, `wiki_storage`
+    the size of its volume as a Kubernetes quantity. `rancher` says whether Rancher runs here and wants a route.
+    """
+
+    name: str
+    path: str
+    domain: str
+    git_url: str
+    git_branch: str
+    graphwiki_image: str
+    wiki_storage: str
+    rancher: bool
+
+    def host(self, label: str) -> str:
+        """The full host name of one application: `wiki` becomes `wiki.localhost`."""
+        return f"{label}.{self.domain}"
+
+
+LOCAL = Environment(
+    name="local",
+    path="deploy",
+    domain="localhost",
+    git_url="ssh://git@git.example.com/graphwiki/platform.git",
+    git_branch="main",
+    graphwiki_image="graphwiki:latest",
+    wiki_storage="1Gi",
+    rancher=True,
+)
+
+ENVIRONMENTS = (LOCAL,)

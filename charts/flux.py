@@ -1,0 +1,85 @@
+"""Flux: where it finds this repository, and in which order it applies the folders of deploy/."""
+
+from typing import ClassVar
+
+from cdk8s import ApiObjectMetadata, Chart
+from constructs import Construct
+
+from charts.cluster import FLUX_SYSTEM
+from charts.environments import Environment
+from imports.io.fluxcd.toolkit.kustomize import (
+    Kustomization,
+    KustomizationSpec,
+    KustomizationSpecDependsOn,
+    KustomizationSpecSourceRef,
+    KustomizationSpecSourceRefKind,
+)
+from imports.io.fluxcd.toolkit.source import (
+    GitRepository,
+    GitRepositorySpec,
+    GitRepositorySpecRef,
+    GitRepositorySpecSecretRef,
+)
+
+SYNC_NAME = "flux-system"
+"""Flux's own name for the source, its credentials, and the Kustomization that applies Flux itself."""
+
+COMPONENTS_FILE = "gotk-components.yaml"
+"""Flux's install manifest; `python -m scripts refresh flux` makes it."""
+
+
+def folder(environment: Environment) -> str:
+    """Flux's own folder from the repository's root."""
+    return f"{environment.path}/flux/{SYNC_NAME}"
+
+
+class FluxSystem(Chart):
+    """GitRepository and Kustomization `flux-system`, and the Kustomizations `platform` and, after it, `apps`.
+
+    The file names are those that `flux bootstrap --path=deploy/flux` writes and expects.
+    """
+
+    file_names: ClassVar = {
+        f"GitRepository/{SYNC_NAME}": "gotk-sync.yaml",
+        f"Kustomization/{SYNC_NAME}": "gotk-sync.yaml",
+        "Kustomization/platform": "platform.yaml",
+        "Kustomization/apps": "apps.yaml",
+    }
+
+    def __init__(self, scope: Construct, environment: Environment) -> None:
+        super().__init__(scope, "flux-system")
+        self._root = environment.path
+        GitRepository(
+            self,
+            "source",
+            metadata=ApiObjectMetadata(name=SYNC_NAME, namespace=FLUX_SYSTEM.name),
+            spec=GitRepositorySpec(
+                interval="1m",
+                url=environment.git_url,
+                ref=GitRepositorySpecRef(branch=environment.git_branch),
+                secret_ref=GitRepositorySpecSecretRef(name=SYNC_NAME),
+            ),
+        )
+        # It applies the two below and itself: waiting for them would hold back the commit that mends them.
+        self._kustomization(SYNC_NAME, "flux", wait=False)
+        self._kustomization("platform", "platform", wait=True)
+        self._kustomization("apps", "apps", wait=True, after="platform")
+
+    def _kustomization(self, name: str, path: str, *, wait: bool, after: str | None = None) -> None:
+        Kustomization(
+            self,
+            name,
+            metadata=ApiObjectMetadata(name=name, namespace=FLUX_SYSTEM.name),
+            spec=KustomizationSpec(
+                depends_on=[KustomizationSpecDependsOn(name=after)] if after else None,
+                interval="10m",
+                retry_interval="1m",
+                timeout="5m",
+                path=f"./{self._root}/{path}",
+                prune=True,
+                wait=wait,
+                source_ref=KustomizationSpecSourceRef(
+                    kind=KustomizationSpecSourceRefKind.GIT_REPOSITORY, name=SYNC_NAME
+                ),
+            ),
+        )
