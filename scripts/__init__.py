@@ -1,0 +1,1 @@
+"""Shell-outs for people: `python -m scripts --help`."""
