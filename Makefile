@@ -21,7 +21,7 @@ check: $(VENV)/.ready ## say how deploy/ differs from the charts; write nothing
 	@$(PY) -m scripts check
 
 test: $(READY) ## run the tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto
 
 lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff check

@@ -21,6 +21,8 @@ def main() -> int:
 
         tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))
         print(summary(tree, publish(tree, ROOT)), file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
         if (known := explained(error)) is None:
             raise

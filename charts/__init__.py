@@ -1,41 +1,54 @@
 """What is deployed. One module for each thing a person would name; here they are put together."""
 
+from importlib import import_module
+from typing import Any
+
 from cdk8s import App
 
 from charts.cluster import PROVIDED
 from charts.environments import ENVIRONMENTS, Environment
 from charts.flux import COMPONENTS_FILE, SYNC_NAME, FluxSystem
 from charts.gateway import IngressGateway
-from charts.graphwiki import GraphWiki
 from charts.rancher import RancherRoute
-from charts.test_app import TestApp
 from synth import DefinitionError
 from synth.checks import check
 from synth.tree import Folder, Tree, render
 
 APPS = (
-    TestApp,
-    GraphWiki,
+    "test_app.TestApp",
+    "graphwiki.GraphWiki",
 )
-"""Every application: a chart that takes the environment and has its WebApp as `app`. A new one adds a line here."""
+"""Every application, as the module in charts/ and its Chart, which holds a WebApp as `app`. A new one adds a line."""
 
 
 def folders(app: App, environment: Environment) -> list[Folder]:
-    """One environment's charts and the folders of its tree that they fill, in the order Flux applies them."""
-    apps = [chart(app, environment) for chart in APPS]
+    """One environment's charts and the folders of its tree that they fill, in the order Flux applies them.
+
+    Raises:
+        DefinitionError: a name in APPS leads to no chart.
+    """
+    apps = [_chart(entry)(app, environment) for entry in APPS]
     routes = [RancherRoute(app, environment)] if environment.rancher else []
     claims = [chart.app.claim for chart in apps] + [route.claim for route in routes]
     return [
-        Folder(
-            f"flux/{SYNC_NAME}",
-            FluxSystem(app, environment),
-            FluxSystem.file_names,
-            external=[COMPONENTS_FILE],
-        ),
+        Folder(f"flux/{SYNC_NAME}", FluxSystem(app, environment), FluxSystem.file_names, external=[COMPONENTS_FILE]),
         Folder("platform/gateway", IngressGateway(app, claims)),
         *(Folder("platform/rancher", route) for route in routes),
         *(Folder(f"apps/{chart.node.id}", chart) for chart in apps),
     ]
+
+
+def _chart(entry: str) -> Any:
+    module, _, name = entry.rpartition(".")
+    try:
+        return getattr(import_module(f"charts.{module}"), name)
+    except (AttributeError, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name != f"charts.{module}":
+            raise
+        raise DefinitionError(
+            f"charts/__init__.py: APPS names {entry}, but there is no {name} in charts/{module}.py: "
+            "write the module's and the chart's name, as in graphwiki.GraphWiki"
+        ) from None
 
 
 def compile_platform(dist: str | None = None) -> Tree:
@@ -55,14 +68,14 @@ def compile_platform(dist: str | None = None) -> Tree:
             found.setdefault(str(violation), []).append(environment.name)
         tree |= rendered
     if found:
-        everywhere = len(ENVIRONMENTS)
-        raise DefinitionError(
-            "\n".join(
-                sentence if len(names) == everywhere else f"{sentence} in {', '.join(names)}"
-                for sentence, names in found.items()
-            )
-        )
+        raise DefinitionError("\n".join(_placed(sentence, names) for sentence, names in found.items()))
     if dist:
         for app in apps:
             app.synth()
     return tree
+
+
+def _placed(sentence: str, environments: list[str]) -> str:
+    """A violation, with the environments that it is in where it is not in all."""
+    everywhere = len(environments) == len(ENVIRONMENTS)
+    return sentence if everywhere else f"{sentence} in {', '.join(environments)}"

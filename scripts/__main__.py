@@ -2,7 +2,11 @@
 
 import sys
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    print("click is not installed: run `make setup`, and use .venv/bin/python -m scripts", file=sys.stderr)  # noqa: T201
+    sys.exit(3)
 
 from scripts.bench import bench
 from scripts.check import check

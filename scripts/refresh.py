@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def crds() -> None:
     origins: dict[str, dict[str, None]] = {}
     for source in SOURCES:
         module = source.module()
-        text = (module_folder(module) / source.file).read_text("utf-8")
+        text = module_file(module, source.file)
         found = {crd["spec"]["names"]["kind"]: crd for crd in load(text) if crd["spec"]["group"] == source.group}
         if missing := source.kinds - found.keys():
             raise ToolError(f"{module}: {source.file} has no CRD of {', '.join(sorted(missing))}")
@@ -187,6 +188,17 @@ def flux() -> None:
         click.echo(f"{path}: Flux {version}, {len(documents)} objects")
 
 
+def module_file(module: str, path: str) -> str:
+    """The text of a file in a Go module `path@version`."""
+    try:
+        return (module_folder(module) / path).read_text("utf-8")
+    except FileNotFoundError:
+        raise ToolError(
+            f"{module} has no {path}: its project moved the file, say where to in scripts/refresh.py"
+        ) from None
+
+
+@cache
 def module_folder(module: str) -> Path:
     """Where Go keeps the downloaded source of `path@version`."""
     # GOFLAGS of the caller (-mod=vendor, say) must not reach a download that belongs to no module.
@@ -203,11 +215,11 @@ def _empty() -> Path:
 
 def flux_controller(name: str) -> str:
     """The module `path@version` of a controller, as Flux's own bases name its release."""
-    bases = module_folder(f"{FLUX_MODULE}@v{pinned('flux')}") / "manifests" / "bases"
-    kustomization = (bases / name / "kustomization.yaml").read_text("utf-8")
+    module = f"{FLUX_MODULE}@v{pinned('flux')}"
+    kustomization = module_file(module, f"manifests/bases/{name}/kustomization.yaml")
     release = re.search(rf"fluxcd/{name}/releases/download/(v[0-9.]+)/", kustomization)
     if release is None:
-        raise ToolError(f"{FLUX_MODULE}: manifests/bases/{name} names no release of {name}")
+        raise ToolError(f"{module}: manifests/bases/{name} names no release of {name}")
     return f"github.com/fluxcd/{name}@{release[1]}"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from synth.fields import check_fields, containers, pod_template
+from synth.fields import check_fields, containers, gateway_host, pod_template
 from synth.manifest import Document
 from synth.tree import KUSTOMIZATION_FILE, Object, Tree
 
@@ -374,8 +374,7 @@ def gateways_lead_somewhere(cluster: Cluster) -> Iterator[Violation]:
                 "but there are none, made here or provided: use the labels of the ingress gateway",
             )
         for entry in _gateway_hosts(gateway):
-            namespace, _, host = entry.rpartition("/")
-            if (namespace, host) not in answered and not any(_admits(entry, *pair) for pair in answered):
+            if gateway_host(entry) not in answered and not any(_admits(entry, *pair) for pair in answered):
                 yield Violation(gateway, f"lists {entry}, but no VirtualService there answers for that host: drop it")
 
 
@@ -385,8 +384,8 @@ def _gateway_hosts(gateway: Object) -> list[str]:
 
 def _admits(entry: str, namespace: str, host: str) -> bool:
     """Whether a Gateway's host entry (`namespace/host`, `*/*.example.com`) lets a VirtualService bind a host."""
-    where, _, pattern = entry.rpartition("/")
-    if where not in ("", "*", namespace) and not (where == "." and namespace):
+    where, pattern = gateway_host(entry)
+    if where not in ("*", namespace):
         return False
     return pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
 

@@ -197,7 +197,13 @@ def _hosts(subject: Object) -> Iterator[tuple[str, str]]:
     if subject.kind == "Gateway":
         for index, server in enumerate(subject.spec.get("servers", [])):
             for host in server.get("hosts", []):
-                yield f"spec.servers[{index}].hosts", str(host).rpartition("/")[2]
+                yield f"spec.servers[{index}].hosts", gateway_host(str(host))[1]
+
+
+def gateway_host(entry: str) -> tuple[str, str]:
+    """The namespace and the host of a Gateway's host entry, `namespace/host`; `*` for no namespace."""
+    namespace, slash, host = entry.partition("/")
+    return (namespace, host) if slash else ("*", entry)
 
 
 def _sni_matches(spec: Document) -> Iterator[tuple[str, Document]]:

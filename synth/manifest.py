@@ -48,7 +48,7 @@ def _represent_str(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     if "\n" in text:
         style = "|"
     elif PLAIN.fullmatch(text) and not AMBIGUOUS.fullmatch(text):
-        resolved = dumper.resolve(yaml.ScalarNode, text, (True, False))
+        resolved = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
         style = "" if resolved == tag else '"'
     else:
         style = '"'

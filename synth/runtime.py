@@ -4,11 +4,13 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
 
 from synth import DefinitionError, ToolError
 
 ROOT = Path(__file__).parent.parent
-SET_UP = "run `make setup`, which installs what requirements.txt pins"
+CHARTS = str(ROOT / "charts") + os.sep
+SET_UP = "run `make setup`, which installs what requirements.txt pins into .venv, and use .venv/bin/python"
 
 
 def use_pinned_node() -> None:
@@ -46,18 +48,30 @@ def explained(error: Exception) -> DefinitionError | ToolError | None:
 
 def _place_in_charts(error: Exception) -> str | None:
     """`charts/graphwiki.py line 12`: the innermost line of a chart that the error came through."""
-    import traceback
-
-    charts = str(ROOT / "charts") + os.sep
-    if isinstance(error, SyntaxError) and (error.filename or "").startswith(charts):
-        return f"{Path(str(error.filename)).relative_to(ROOT).as_posix()} line {error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(charts)]
-    if not frames:
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or "", error.lineno
+    elif (trace := _innermost_in_charts(error)) is not None:
+        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+    else:
         return None
-    return f"{Path(frames[-1].filename).relative_to(ROOT).as_posix()} line {frames[-1].lineno}"
+    if not file.startswith(CHARTS):
+        return None
+    return f"{Path(file).relative_to(ROOT).as_posix()} line {line}"
+
+
+def _innermost_in_charts(error: Exception) -> TracebackType | None:
+    found = None
+    trace = error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename.startswith(CHARTS):
+            found = trace
+        trace = trace.tb_next
+    return found
 
 
 def _first_sentence(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
     # A JSIIError carries the JavaScript stack in its lines after the first.
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
@@ -76,14 +90,11 @@ def _fields(class_name: str, error: Exception) -> list[str]:
     """The fields of a typed class, looked up where the failing line of the chart would look."""
     import inspect
 
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
+    trace = _innermost_in_charts(error)
     scope = trace.tb_frame.f_globals if trace else {}
     modules = [value for value in scope.values() if inspect.ismodule(value)]
-    candidates = [scope.get(class_name), *(getattr(module, class_name, None) for module in modules)]
-    for candidate in candidates:
+    for candidate in (scope.get(class_name), *(getattr(module, class_name, None) for module in modules)):
         if inspect.isclass(candidate):
-            parameters = inspect.signature(candidate).parameters
-            return [field for field in parameters if field not in ("self", "scope", "id")]
+            parameters = inspect.signature(candidate.__init__).parameters
+            return [field for field in parameters if field not in ("self", "scope", "id", "id_")]
     return []

@@ -1,0 +1,23 @@
+"""The committed objects of the local cluster, for tests that look up facts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from synth.manifest import Document, load
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+APPS = sorted(path.name for path in (DEPLOY / "apps").iterdir() if path.is_dir())
+
+
+def objects(folder: str) -> Iterator[Document]:
+    """The objects of one folder of deploy/, Flux's own manifest and the kustomizations left out."""
+    for path in sorted((DEPLOY / folder).glob("*.yaml")):
+        if path.name not in ("kustomization.yaml", "gotk-components.yaml"):
+            yield from load(path.read_text("utf-8"))
+
+
+def the(folder: str, kind: str, name: str | None = None) -> Document:
+    """The one object of a kind, and of a name where given, in a folder of deploy/."""
+    found = [d for d in objects(folder) if d["kind"] == kind and name in (None, d["metadata"]["name"])]
+    assert len(found) == 1, f"{len(found)} objects of kind {kind} in deploy/{folder}"
+    return found[0]

@@ -1,0 +1,178 @@
+"""Cutting CRDs, and renewing Flux's manifest, with stand-ins for flux and go on PATH."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
+from synth import ToolError
+from synth.manifest import Document, dump, load
+from synth.versions import pinned
+from tests.workshop import ROOT, Workshop
+
+CRDS = ROOT / "imports" / "crds"
+
+
+def crd(**version: Any) -> Document:
+    schema = {
+        "openAPIV3Schema": {
+            "description": "gone",
+            "type": "object",
+            "properties": {
+                "description": {"type": "string", "description": "gone"},
+                "properties": {"type": "object", "properties": {"description": {"type": "string"}}},
+                "spec": {"oneOf": [{"required": ["a"], "description": "gone"}]},
+            },
+        }
+    }
+    new = {"name": "v1", "served": True, "storage": True, "schema": schema, "additionalPrinterColumns": []}
+    old = {"name": "v1beta1", "served": True, "storage": False, "schema": {}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com", "labels": {"a": "b"}, "annotations": {"c": "d"}},
+        "spec": {
+            "group": "example.com",
+            "names": {"kind": "Thing", "plural": "things"},
+            "scope": "Namespaced",
+            "versions": [{**new, **version}, old],
+        },
+    }
+
+
+def test_a_cut_crd_has_the_served_v1_and_nothing_to_read() -> None:
+    cut = cut_crd(crd())
+    assert cut["metadata"] == {"name": "things.example.com"}
+    (version,) = cut["spec"]["versions"]
+    assert set(version) == {"name", "served", "storage", "schema"}
+    assert "gone" not in str(version)
+
+
+def test_a_property_called_description_stays() -> None:
+    properties = without_descriptions(crd())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    assert properties["description"] == {"type": "string"}
+    assert properties["properties"]["properties"] == {"description": {"type": "string"}}
+
+
+def test_a_crd_that_does_not_serve_v1_is_an_error() -> None:
+    with pytest.raises(ToolError, match=r"things.example.com does not serve version v1"):
+        cut_crd(crd(served=False))
+
+
+def test_the_committed_crds_are_cut_and_are_those_that_the_bindings_come_from() -> None:
+    wanted: dict[str, set[str]] = {}
+    for source in SOURCES:
+        wanted.setdefault(source.group, set()).update(source.kinds)
+    assert {path.stem for path in CRDS.glob("*.yaml")} == set(wanted)
+    for group, kinds in wanted.items():
+        text = (CRDS / f"{group}.yaml").read_text("utf-8")
+        documents = load(text)
+        assert {document["spec"]["names"]["kind"] for document in documents} == kinds
+        assert dump(cut_crd(document) for document in documents) == text.split("\n", 1)[1]
+    imports = (ROOT / "cdk8s.yaml").read_text("utf-8")
+    assert re.findall(r"- (imports/crds/\S+)", imports) == [f"imports/crds/{group}.yaml" for group in sorted(wanted)]
+
+
+def test_the_committed_crds_are_of_the_pinned_versions() -> None:
+    origin = {path.stem: path.read_text("utf-8").splitlines()[0] for path in CRDS.glob("*.yaml")}
+    for group in ("networking", "security", "telemetry"):
+        assert f"istio.io/api@v{pinned('istio-api')} " in origin[f"{group}.istio.io"]
+    assert f"@{pinned('cert-manager')} " in origin["cert-manager.io"]
+    # Flux pins its controllers; their versions are in the images of the release's own manifest.
+    manifest = (ROOT / "deploy/flux/flux-system/gotk-components.yaml").read_text("utf-8")
+    for group, name in (("source", "source-controller"), ("kustomize", "kustomize-controller")):
+        version = re.search(rf"ghcr.io/fluxcd/{name}:(\S+)", manifest)
+        assert version
+        assert f"github.com/fluxcd/{name}@{version[1]} " in origin[f"{group}.toolkit.fluxcd.io"]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop.at(tmp_path)
+
+
+def stand_in(workshop: Workshop, tool: str, script: str) -> str:
+    """Put a stand-in for a tool on a PATH that has nothing else; it writes its arguments to `calls`."""
+    folder = workshop.root / "bin"
+    folder.mkdir(exist_ok=True)
+    file = folder / tool
+    file.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"open({str(workshop.root / 'calls')!r}, 'a').write(' '.join(['{tool}', *sys.argv[1:]]) + '\\n')\n{script}\n"
+    )
+    file.chmod(0o755)
+    return str(folder)
+
+
+MANIFEST = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: flux-system}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.example.com}
+spec: {versions: [{schema: {description: gone, properties: {description: {type: string}}}}]}
+"""
+
+
+def test_flux_is_asked_for_the_pinned_version(workshop: Workshop) -> None:
+    path = stand_in(workshop, "flux", f"print({MANIFEST!r})")
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=path)
+    assert ended.code == 0, ended.err
+    call = f"flux install --export --version=v{pinned('flux')} --components={','.join(FLUX_COMPONENTS)}"
+    assert (workshop.root / "calls").read_text() == f"{call}\n"
+    assert f"$ {call}\n" in ended.err
+    text = (workshop.root / "deploy/flux/flux-system/gotk-components.yaml").read_text()
+    assert f"# Flux Version: v{pinned('flux')}\n" in text
+    assert "gone" not in text
+    assert [document["kind"] for document in load(text)] == ["Namespace", "CustomResourceDefinition"]
+
+
+def test_a_failing_flux_is_told_and_the_manifest_stays(workshop: Workshop) -> None:
+    before = workshop.deployed()
+    path = stand_in(workshop, "flux", "sys.exit('no such version')")
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=path)
+    assert ended.code == 3
+    assert "no such version" in ended.err
+    assert "failed with exit code 1; its output is above" in ended.err
+    assert workshop.deployed() == before
+
+
+def test_without_flux_and_go_both_are_named_with_where_to_get_them(workshop: Workshop) -> None:
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH="/nowhere")
+    assert ended.code == 3
+    assert ended.err == (
+        f"neither flux nor go is on PATH: install flux {pinned('flux')} (https://fluxcd.io/flux/installation/) "
+        "or Go 1.26 or newer (https://go.dev/dl/)\n"
+    )
+
+
+def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
+    before = {path.name: path.read_bytes() for path in CRDS.iterdir()}
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "crds", PATH="/nowhere")
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1] == "go is not on PATH: install Go 1.26 or newer (https://go.dev/dl/)"
+    assert {path.name: path.read_bytes() for path in CRDS.iterdir()} == before
+
+
+def test_go_downloads_without_the_callers_flags(workshop: Workshop) -> None:
+    script = "import json, os\nassert os.environ['GOFLAGS'] == ''\nprint(json.dumps({'Dir': '/nowhere'}))"
+    path = stand_in(workshop, "go", script)
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "crds", PATH=path, GOFLAGS="-mod=vendor")
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1] == (
+        f"istio.io/api@v{pinned('istio-api')} has no kubernetes/customresourcedefinitions.gen.yaml: "
+        "its project moved the file, say where to in scripts/refresh.py"
+    )
+    assert (workshop.root / "calls").read_text() == f"go mod download -json istio.io/api@v{pinned('istio-api')}\n"
+
+
+def test_help_needs_neither_node_nor_cdk8s() -> None:
+    ended = Workshop(ROOT).run(sys.executable, "-X", "importtime", "-m", "scripts", "refresh", "flux", "--help")
+    assert ended.code == 0
+    assert "Example: python -m scripts refresh flux" in ended.out
+    assert "jsii" not in ended.err

@@ -1,0 +1,145 @@
+"""A small, whole environment as data, for the rules to find one mistake at a time in."""
+
+from typing import Any
+
+from synth.checks import Provided
+from synth.manifest import Document, load
+from synth.tree import File, Tree
+
+LABELS = {"app.kubernetes.io/name": "wiki"}
+WIKI = "charts/wiki.py"
+
+ENVIRONMENT = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: wiki}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: wiki, namespace: wiki}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: pages, namespace: wiki}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: allow-ingress, namespace: wiki}
+spec:
+  podSelector: {matchLabels: {app.kubernetes.io/name: wiki}}
+  policyTypes: [Ingress]
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}
+      podSelector: {matchLabels: {istio: ingress}}
+    ports: [{port: 8000}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: wiki, namespace: wiki, labels: {app.kubernetes.io/name: wiki}}
+spec:
+  replicas: 1
+  strategy: {type: Recreate}
+  selector: {matchLabels: {app.kubernetes.io/name: wiki}}
+  template:
+    metadata: {labels: {app.kubernetes.io/name: wiki}}
+    spec:
+      serviceAccountName: wiki
+      containers:
+      - name: wiki
+        image: wiki:1.0
+        ports: [{name: http, containerPort: 8000}]
+        env: [{name: DEBUG, value: "false"}]
+        readinessProbe: {httpGet: {path: /, port: http}}
+        resources:
+          requests: {cpu: 50m, memory: 64Mi}
+          limits: {cpu: 500m, memory: 256Mi}
+        volumeMounts: [{name: pages, mountPath: /data}]
+      volumes:
+      - name: pages
+        persistentVolumeClaim: {claimName: pages}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: wiki, namespace: wiki}
+spec:
+  selector: {app.kubernetes.io/name: wiki}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: wiki, namespace: wiki}
+spec:
+  hosts: [wiki.localhost]
+  gateways: [istio-system/main]
+  http:
+  - route:
+    - destination: {host: wiki.wiki.svc.cluster.local, port: {number: 80}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: main, namespace: istio-system}
+spec:
+  selector: {istio: ingress}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: [wiki/wiki.localhost]
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: flux-system}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: platform, namespace: flux-system}
+spec:
+  sourceRef: {kind: GitRepository, name: flux-system}
+  path: ./deploy/apps
+  prune: true
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec:
+  sourceRef: {kind: GitRepository, name: flux-system}
+  path: ./deploy/apps
+  prune: true
+  dependsOn: [{name: platform}]
+"""
+
+PROVIDED = (
+    Provided("Namespace", "istio-system", by="Istio"),
+    Provided("Namespace", "flux-system", by="Flux"),
+    Provided("Pod", "istio-ingress", by="Istio", namespace="istio-system", labels={"istio": "ingress"}),
+    Provided("Service", "outside", by="somebody", namespace="istio-system", ports=(443,)),
+    Provided("Secret", "key", by="somebody", namespace="wiki"),
+)
+
+
+def environment() -> list[Document]:
+    return load(ENVIRONMENT)
+
+
+def find(documents: list[Document], kind: str, name: str | None = None) -> Document:
+    return next(d for d in documents if d["kind"] == kind and name in (None, d["metadata"]["name"]))
+
+
+def put(document: Document, path: str, value: Any) -> None:
+    """Set what is at a path like `spec.ports.0.port`; None removes it."""
+    *way, last = [int(step) if step.isdigit() else step for step in path.split("/")]
+    place: Any = document
+    for step in way:
+        place = place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+
+def tree(documents: list[Document]) -> Tree:
+    """Each document in a file of its own below deploy/apps/wiki."""
+    files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
+    return Tree({**files, "deploy/apps/kustomization.yaml": File(({"kind": "Kustomization"},), WIKI)})

@@ -1,0 +1,156 @@
+"""Rules for the values inside one object."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from synth.fields import check_fields, quantity
+from synth.tree import Object
+from tests.synth.objects import environment, find, put
+
+CONTAINER = "spec/template/spec/containers/0"
+
+
+def problems(kind: str, path: str, value: Any) -> list[str]:
+    document = find(environment(), kind)
+    put(document, path, value)
+    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki")))
+
+
+def test_a_sound_environment_has_no_problem() -> None:
+    for document in environment():
+        assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", "1"),
+        ("250m", "0.25"),
+        ("1.5", "1.5"),
+        (".5", "0.5"),
+        ("64Mi", "67108864"),
+        ("1Gi", "1073741824"),
+        ("1k", "1000"),
+        ("2E", "2000000000000000000"),
+        ("1e3", "1000"),
+        ("5n", "0.000000005"),
+    ],
+)
+def test_a_quantity_is_a_number(text: str, number: str) -> None:
+    assert quantity(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "64MB", "1 Gi", "-1", "abc", "1K", "1mi", "Mi", "1..5", "1e"])
+def test_what_kubernetes_would_refuse_is_no_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
+        quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "problem"),
+    [
+        (
+            "Deployment",
+            f"{CONTAINER}/resources/requests/memory",
+            "64MB",
+            "has spec.template.spec.containers[0].resources.requests.memory '64MB' is no quantity",
+        ),
+        ("PersistentVolumeClaim", "spec/resources/requests/storage", "1 GB", "'1 GB' is no quantity"),
+        (
+            "Deployment",
+            "spec/template/spec/volumes/0",
+            {"name": "pages", "emptyDir": {"sizeLimit": "big"}},
+            "has spec.template.spec.volumes[0].emptyDir.sizeLimit 'big' is no quantity",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/resources/limits/memory",
+            "32Mi",
+            "resources.limits.memory 32Mi below its request 64Mi: raise the limit or lower the request",
+        ),
+        ("Deployment", f"{CONTAINER}/ports/0/containerPort", 0, "containerPort 0: a port is a number from 1 to 65535"),
+        ("Service", "spec/ports/0/port", 65536, "port 65536: a port is a number from 1 to 65535"),
+        ("NetworkPolicy", "spec/ingress/0/ports/0/port", -1, "port -1: a port is a number from 1 to 65535"),
+        ("Gateway", "spec/servers/0/port/number", 0, "has spec.servers[0].port.number 0: a port"),
+        ("VirtualService", "spec/hosts", ["http://wiki"], "has spec.hosts 'http://wiki': a host name is of lower case"),
+        ("VirtualService", "spec/hosts", ["Wiki.localhost"], "'Wiki.localhost': a host name"),
+        ("VirtualService", "spec/hosts", ["wiki_1.localhost"], "'wiki_1.localhost': a host name"),
+        (
+            "Gateway",
+            "spec/servers/0/hosts",
+            ["wiki/wiki.localhost:80"],
+            "has spec.servers[0].hosts 'wiki.localhost:80'",
+        ),
+        ("Service", "metadata/name", "w" * 64, "has a name of 64 characters: Kubernetes takes at most 63"),
+        ("Service", "metadata/name", "wiki.web", "is no valid name: use lower case letters, digits and -"),
+        ("ServiceAccount", "metadata/name", "Wiki", "is no valid name: use lower case letters, digits, - and ."),
+        ("ServiceAccount", "metadata/name", "w" * 254, "has a name of 254 characters: Kubernetes takes at most 253"),
+        ("ServiceAccount", "metadata/name", None, "has no metadata.name: give it one"),
+        ("Deployment", "metadata/labels/tier", "w" * 64, "has metadata.labels[tier] of 64 characters"),
+        ("Deployment", "metadata/labels/tier", "a b", "has metadata.labels[tier] 'a b': a label value is of letters"),
+        ("Deployment", "metadata/labels/tier", True, "has metadata.labels[tier] True: a label is text"),
+        (
+            "Deployment",
+            f"{CONTAINER}/image",
+            "wiki",
+            "with image 'wiki' without a tag: name the release, as in wiki:1.2",
+        ),
+        ("Deployment", f"{CONTAINER}/image", "host:5000/wiki", "with image 'host:5000/wiki' without a tag"),
+        (
+            "Deployment",
+            f"{CONTAINER}/readinessProbe/httpGet/port",
+            "web",
+            "has readinessProbe of container wiki on port web, but the container declares http, 8000",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/volumeMounts/0/name",
+            "page",
+            "has container wiki mount volume page, but the pod has pages",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/env",
+            [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+            "has container wiki with the environment variable A twice: keep one",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/ports",
+            [{"name": "http", "containerPort": 8000}, {"name": "http", "containerPort": 8001}],
+            "has container wiki with the port name http twice: keep one",
+        ),
+    ],
+)
+def test_a_wrong_value_gives_its_sentence(kind: str, path: str, value: Any, problem: str) -> None:
+    found = problems(kind, path, value)
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+@pytest.mark.parametrize("image", ["wiki:1.0", "host:5000/wiki:1.0", "wiki@sha256:" + "0" * 64])
+def test_a_tag_or_a_digest_names_a_release(image: str) -> None:
+    assert problems("Deployment", f"{CONTAINER}/image", image) == []
+
+
+def test_what_looks_like_a_field_in_a_persons_data_is_left_alone() -> None:
+    data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "annotations": {"port": "x"}}}
+    data["data"] = {"requests": "a lot", "port": "0"}
+    assert list(check_fields(Object(data, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+def test_a_role_may_have_a_colon_in_its_name() -> None:
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:x"}}
+    assert list(check_fields(Object(role, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+def test_cron_jobs_have_their_containers_checked() -> None:
+    template = find(environment(), "Deployment")["spec"]["template"]
+    template["spec"]["containers"][0]["image"] = "wiki"
+    job = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "backup"}}
+    job["spec"] = {"jobTemplate": {"spec": {"template": template}}}
+    found = list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki")))
+    assert len(found) == 1
+    assert "without a tag" in found[0]

@@ -1,0 +1,205 @@
+"""A tree and its directory: what differs is written, what is not generated is safe, and it is all or nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from synth import DefinitionError, ToolError
+from synth.publish import DIFF_LINES, State, compare, publish, summary, write_file
+from synth.tree import File, Tree, header
+
+SOURCE = "charts/wiki.py"
+OURS = header(SOURCE)
+
+
+def tree(**values: int) -> Tree:
+    """`tree(a=1)`: the file deploy/apps/a.yaml with `value: 1`."""
+    return Tree({f"deploy/apps/{name}.yaml": File(({"value": value},), SOURCE) for name, value in values.items()})
+
+
+def content(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): path.read_text("utf-8") for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def states(tree: Tree, root: Path) -> dict[str, State]:
+    return {difference.path: difference.state for difference in compare(tree, root)}
+
+
+def test_a_first_publish_writes_everything_and_a_second_nothing(tmp_path: Path) -> None:
+    differences = publish(tree(a=1, b=2), tmp_path)
+    assert [d.state for d in differences] == [State.MISSING, State.MISSING]
+    assert content(tmp_path) == {
+        "deploy/apps/a.yaml": f"{OURS}value: 1\n",
+        "deploy/apps/b.yaml": f"{OURS}value: 2\n",
+    }
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert publish(tree(a=1, b=2), tmp_path) == []
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_only_what_differs_is_written(tmp_path: Path) -> None:
+    publish(tree(a=1, b=2), tmp_path)
+    untouched = (tmp_path / "deploy/apps/a.yaml").stat()
+    publish(tree(a=1, b=3), tmp_path)
+    assert (tmp_path / "deploy/apps/a.yaml").stat() == untouched
+    assert content(tmp_path)["deploy/apps/b.yaml"] == f"{OURS}value: 3\n"
+
+
+def test_a_hand_edit_of_a_generated_file_is_put_right(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    (tmp_path / "deploy/apps/a.yaml").write_text(f"{OURS}value: 2\n")
+    assert states(tree(a=1), tmp_path) == {"deploy/apps/a.yaml": State.CHANGED}
+    publish(tree(a=1), tmp_path)
+    assert content(tmp_path) == {"deploy/apps/a.yaml": f"{OURS}value: 1\n"}
+
+
+def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
+    publish(tree(a=1, b=2), tmp_path)
+    (tmp_path / "deploy/apps/a.yaml").unlink()
+    assert states(tree(a=1, b=2), tmp_path) == {"deploy/apps/a.yaml": State.MISSING}
+    publish(tree(a=1, b=2), tmp_path)
+    assert compare(tree(a=1, b=2), tmp_path) == []
+
+
+def test_a_generated_file_that_no_chart_makes_any_more_goes_with_its_folder(tmp_path: Path) -> None:
+    publish(Tree({**tree(a=1).files, "deploy/apps/old/x.yaml": File(({"value": 1},), SOURCE)}), tmp_path)
+    assert states(tree(a=1), tmp_path) == {"deploy/apps/old/x.yaml": State.EXTRA}
+    publish(tree(a=1), tmp_path)
+    assert content(tmp_path) == {"deploy/apps/a.yaml": f"{OURS}value: 1\n"}
+    assert not (tmp_path / "deploy/apps/old").exists()
+
+
+def test_a_persons_own_file_is_told_and_left_alone(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    own = tmp_path / "deploy/apps/notes.md"
+    own.write_text("mine\n")
+    assert states(tree(a=1), tmp_path) == {"deploy/apps/notes.md": State.FOREIGN}
+    differences = publish(tree(a=1), tmp_path)
+    assert own.read_text() == "mine\n"
+    assert summary(tree(a=1), differences) == "  left alone deploy/apps/notes.md\n1 files unchanged"
+
+
+def test_a_persons_own_file_in_the_way_stops_everything(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    own = tmp_path / "deploy/apps/b.yaml"
+    own.write_text("mine: true\n")
+    before = content(tmp_path)
+    with pytest.raises(DefinitionError) as error:
+        publish(tree(a=2, b=2), tmp_path)
+    assert str(error.value).startswith("deploy/apps/b.yaml does not say that it is generated, so it is somebody's own")
+    assert content(tmp_path) == before
+
+
+def test_an_external_file_must_be_there_and_is_never_written(tmp_path: Path) -> None:
+    with_external = Tree(tree(a=1).files, frozenset({"deploy/apps/external.yaml"}))
+    differences = publish(with_external, tmp_path)
+    assert states(with_external, tmp_path) == {"deploy/apps/external.yaml": State.MISSING}
+    assert "missing    deploy/apps/external.yaml" in summary(with_external, differences)
+    (tmp_path / "deploy/apps/external.yaml").write_text("theirs: 1\n")
+    assert publish(with_external, tmp_path) == []
+
+
+def test_a_byte_that_is_no_text_is_a_difference(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    (tmp_path / "deploy/apps/a.yaml").write_bytes(OURS.encode() + b"value: \xff\n")
+    (difference,) = compare(tree(a=1), tmp_path)
+    assert "\\udcff" in difference.diff()
+
+
+def test_other_line_ends_are_a_difference(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    (tmp_path / "deploy/apps/a.yaml").write_bytes(f"{OURS}value: 1\n".replace("\n", "\r\n").encode())
+    assert states(tree(a=1), tmp_path) == {"deploy/apps/a.yaml": State.CHANGED}
+
+
+def test_a_difference_shows_a_short_diff(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    (difference,) = compare(tree(a=2), tmp_path)
+    assert difference.diff().splitlines()[-2:] == ["-value: 1", "+value: 2"]
+    (tmp_path / "deploy/apps/a.yaml").write_text(OURS + "line\n" * 500)
+    (difference,) = compare(tree(a=1), tmp_path)
+    assert len(difference.diff().splitlines()) == DIFF_LINES + 1
+    assert difference.diff().endswith("more lines")
+
+
+@pytest.mark.parametrize("failing_call", [1, 2, 3])
+def test_a_failure_half_way_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_call: int
+) -> None:
+    publish(tree(a=1, b=1, gone=1), tmp_path)
+    before = content(tmp_path)
+    calls = 0
+    really_replace = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == failing_call:
+            raise PermissionError(13, "Permission denied", str(target))
+        really_replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    wanted = Tree({**tree(a=2, b=2).files, "deploy/new/c.yaml": File(({"value": 3},), SOURCE)})
+    with pytest.raises(ToolError, match=r"cannot be written: Permission denied; everything is left as it was"):
+        publish(wanted, tmp_path)
+    assert content(tmp_path) == before
+    assert not (tmp_path / "deploy/new").exists()
+
+
+def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tree(a=1, b=1), tmp_path)
+    before = content(tmp_path)
+    really_write = Path.write_bytes
+
+    def write(path: Path, data: bytes) -> int:
+        if "b.yaml" in path.name:
+            really_write(path, data[:3])
+            raise OSError(28, "No space left on device", str(path))
+        return really_write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(ToolError, match="No space left on device"):
+        publish(tree(a=2, b=2), tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_an_interruption_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tree(a=1, b=1), tmp_path)
+    before = content(tmp_path)
+
+    def interrupt(_source: Path, _target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        publish(tree(a=2, b=2), tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_deploy_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "deploy").write_text("in the way\n")
+    with pytest.raises(ToolError, match="cannot be written"):
+        publish(tree(a=1), tmp_path)
+    assert content(tmp_path) == {"deploy": "in the way\n"}
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "deploy/apps/a.yaml").mkdir(parents=True)
+    with pytest.raises(ToolError, match=r"deploy/apps/a.yaml cannot be read: Is a directory"):
+        publish(tree(a=1), tmp_path)
+
+
+def test_a_single_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file.yaml"
+    write_file(file, "old\n")
+
+    def replace(_source: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(target))
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(ToolError, match="Permission denied"):
+        write_file(file, "new\n")
+    assert content(tmp_path) == {"file.yaml": "old\n"}

@@ -1,0 +1,145 @@
+"""Charts to files: names, order, kustomizations. The charts here are plain lists of objects."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from synth import DefinitionError
+from synth.manifest import Document
+from synth.tree import Folder, Tree, header, is_generated, render
+
+MODULE = "tests/synth/test_tree.py"
+
+
+class Listed:
+    """A chart that gives the objects it was made with."""
+
+    def __init__(self, *documents: Document) -> None:
+        self.documents = documents
+
+    def to_json(self) -> list[Any]:
+        return list(self.documents)
+
+
+def thing(kind: str, name: str = "wiki") -> Document:
+    return {"kind": kind, "metadata": {"name": name}, "apiVersion": "v1"}
+
+
+def rendered(*folders: Folder) -> Tree:
+    return render("deploy", folders, "charts/__init__.py")
+
+
+def names(tree: Tree) -> list[str]:
+    return [path.rpartition("/")[2] for path in tree.files]
+
+
+def resources(tree: Tree, path: str) -> Sequence[str]:
+    listed: list[str] = tree.files[f"deploy/{path}"].documents[0]["resources"]
+    return listed
+
+
+def test_a_file_is_named_by_its_kind_in_lower_case() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("Deployment"), thing("VirtualService"))))
+    assert names(tree)[:2] == ["deployment.yaml", "virtualservice.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("PersistentVolumeClaim", "pvc.yaml"),
+        ("HorizontalPodAutoscaler", "hpa.yaml"),
+        ("PodDisruptionBudget", "pdb.yaml"),
+    ],
+)
+def test_kinds_with_a_short_name_that_everyone_says_go_by_it(kind: str, file: str) -> None:
+    assert names(rendered(Folder("apps/wiki", Listed(thing(kind)))))[0] == file
+
+
+def test_the_name_is_added_where_a_kind_repeats() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("Service", "one"), thing("Service", "two"), thing("Namespace"))))
+    assert names(tree)[:3] == ["namespace.yaml", "service-one.yaml", "service-two.yaml"]
+
+
+def test_a_colon_in_a_name_does_not_reach_the_file_system() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("ClusterRole", "system:a"), thing("ClusterRole", "b"))))
+    assert names(tree)[:2] == ["clusterrole-system-a.yaml", "clusterrole-b.yaml"]
+
+
+def test_two_objects_that_want_one_file_are_an_error_naming_both() -> None:
+    with pytest.raises(DefinitionError) as error:
+        rendered(Folder("apps/wiki", Listed(thing("ClusterRole", "a:b"), thing("ClusterRole", "a-b"))))
+    assert str(error.value) == (
+        "apps/wiki: ClusterRole a-b and ClusterRole a:b both want the file clusterrole-a-b.yaml: "
+        f"give one of them another name ({MODULE})"
+    )
+
+
+def test_given_file_names_are_kept_and_may_be_shared() -> None:
+    given = {"GitRepository/x": "sync.yaml", "Kustomization/x": "sync.yaml"}
+    tree = rendered(Folder("flux", Listed(thing("GitRepository", "x"), thing("Kustomization", "x")), given))
+    assert [document["kind"] for document in tree.files["deploy/flux/sync.yaml"].documents] == [
+        "GitRepository",
+        "Kustomization",
+    ]
+
+
+def test_a_folder_lists_its_files_in_apply_order_with_external_ones_first() -> None:
+    chart = Listed(thing("VirtualService"), thing("Deployment"), thing("Unheard"), thing("Namespace"), thing("Service"))
+    tree = rendered(Folder("apps/wiki", chart, external=["components.yaml"]))
+    assert resources(tree, "apps/wiki/kustomization.yaml") == [
+        "components.yaml",
+        "namespace.yaml",
+        "deployment.yaml",
+        "service.yaml",
+        "virtualservice.yaml",
+        "unheard.yaml",
+    ]
+    assert tree.external == {"deploy/apps/wiki/components.yaml"}
+    assert "deploy/apps/wiki/components.yaml" not in tree.files
+
+
+def test_the_folders_above_list_their_folders_in_order() -> None:
+    tree = rendered(
+        Folder("flux/system", Listed()), Folder("apps/b", Listed()), Folder("apps/a", Listed(thing("Service")))
+    )
+    assert resources(tree, "apps/kustomization.yaml") == ["b", "a"]
+    assert resources(tree, "flux/kustomization.yaml") == ["system"]
+    assert "deploy/kustomization.yaml" not in tree.files
+
+
+def test_a_file_says_in_its_first_line_where_it_comes_from() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("Service"))))
+    text = tree.files["deploy/apps/wiki/service.yaml"].text()
+    assert text == (
+        f"# Generated from {MODULE} by `cdk8s synth`. Change that, not this file.\n"
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: wiki\n"
+    )
+    assert tree.files["deploy/apps/kustomization.yaml"].text().startswith(header("charts/__init__.py"))
+
+
+@pytest.mark.parametrize("text", ["", "# my notes\n", "apiVersion: v1\n", "\n# Generated from a.py by `cdk8s synth`"])
+def test_other_files_are_not_taken_for_generated_ones(text: str) -> None:
+    assert not is_generated(text)
+
+
+def test_rendering_twice_gives_the_same_bytes() -> None:
+    folder = Folder("apps/wiki", Listed({**thing("Service"), "spec": {"b": {"z": 1, "a": 2}, "a": [3, 1]}}))
+    first, second = rendered(folder), rendered(folder)
+    assert {path: file.text() for path, file in first.files.items()} == {
+        path: file.text() for path, file in second.files.items()
+    }
+
+
+def test_objects_are_all_but_the_kustomizations_with_their_module_and_folder() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("Service"), thing("Namespace"))))
+    assert [(str(item), item.source, item.folder) for item in tree.objects()] == [
+        ("Namespace wiki", MODULE, "deploy/apps/wiki"),
+        ("Service wiki", MODULE, "deploy/apps/wiki"),
+    ]
+
+
+def test_two_environments_may_not_share_a_path() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(thing("Service"))))
+    with pytest.raises(DefinitionError, match=r"deploy/apps/wiki/service.yaml belongs to two environments"):
+        tree | tree
