@@ -2,15 +2,11 @@
 
 import os
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from synth import ToolError
-from synth.publish import publish
-from synth.tree import Tree
 from tests.workshop import ROOT, Workshop
 
 
@@ -172,25 +168,6 @@ def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop) -> None:
     assert "cannot be written" in ended.err
     assert "everything is left as it was" in ended.err
     assert (workshop.root / "deploy").read_text() == "in the way\n"
-
-
-def test_a_folder_without_write_permission_is_told(platform: Tree) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        (root / "deploy").mkdir(mode=0o555)
-        (root / "deploy").chmod(0o555)
-        # Root may write anywhere: be nobody for the moment.
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.seteuid(65534)
-        try:
-            with pytest.raises(ToolError, match=r"cannot be written: Permission denied; everything is left as it was"):
-                publish(platform, root)
-        finally:
-            if is_root:
-                os.seteuid(0)
-        assert list((root / "deploy").iterdir()) == []
 
 
 def test_a_missing_node_is_named(workshop: Workshop) -> None:

@@ -149,7 +149,10 @@ def test_a_failure_half_way_leaves_everything_as_it_was(
     assert not (tmp_path / "deploy/new").exists()
 
 
-def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("code", "reason"), [(28, "No space left on device"), (13, "Permission denied")])
+def test_a_folder_that_takes_no_file_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, reason: str
+) -> None:
     publish(tree(a=1, b=1), tmp_path)
     before = content(tmp_path)
     really_write = Path.write_bytes
@@ -157,11 +160,11 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: py
     def write(path: Path, data: bytes) -> int:
         if "b.yaml" in path.name:
             really_write(path, data[:3])
-            raise OSError(28, "No space left on device", str(path))
+            raise OSError(code, reason, str(path))
         return really_write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", write)
-    with pytest.raises(ToolError, match="No space left on device"):
+    with pytest.raises(ToolError, match=f"cannot be written: {reason}; everything is left as it was"):
         publish(tree(a=2, b=2), tmp_path)
     assert content(tmp_path) == before
 
