@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in DEPLOY.rglob("*.yaml"))
 COMPONENTS = [path for path in FILES if path.endswith("/gotk-components.yaml")]
-OBJECT_FILES = [path for path in FILES if path not in COMPONENTS and not path.endswith(KUSTOMIZATION_FILE)]
+OBJECT_FILES = [path for path in FILES if not path.endswith(KUSTOMIZATION_FILE)]
 CONTROLLERS = ("source-controller", "kustomize-controller", "helm-controller", "notification-controller")
 
 
