@@ -11,6 +11,7 @@ except ModuleNotFoundError:
 from scripts.bench import bench
 from scripts.check import check
 from scripts.refresh import refresh
+from scripts.tofu import tofu
 from synth.runtime import explained
 
 
@@ -19,7 +20,7 @@ def cli() -> None:
     """Work on the platform: see what a compile would change, and renew what comes from outside."""
 
 
-for command in (check, bench, refresh):
+for command in (check, bench, refresh, tofu):
     cli.add_command(command)
 
 

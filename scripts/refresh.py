@@ -1,18 +1,16 @@
 """Renew what is kept here of other projects' releases, for the versions in versions.yaml."""
 
-import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scripts.tools import CACHE, ROOT, available, run, wanted
+from scripts.go import build, copied, module_file
+from scripts.tools import CACHE, ROOT, Tools, available, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
@@ -171,7 +169,9 @@ def flux() -> None:
     else:
         raise ToolError(f"neither flux nor go is on PATH: install {wanted('flux')} or {wanted('go')}")
     version = f"v{pinned('flux')}"
-    manifest = run(cli, "install", "--export", f"--version={version}", f"--components={','.join(FLUX_COMPONENTS)}")
+    manifest = Tools().output(
+        cli, "install", "--export", f"--version={version}", f"--components={','.join(FLUX_COMPONENTS)}"
+    )
     documents = [
         without_descriptions(document) if document["kind"] == "CustomResourceDefinition" else document
         for document in load(manifest)
@@ -186,31 +186,6 @@ def flux() -> None:
         path = f"{folder(environment)}/{COMPONENTS_FILE}"
         write_file(ROOT / path, header + dump(documents))
         click.echo(f"{path}: Flux {version}, {len(documents)} objects")
-
-
-def module_file(module: str, path: str) -> str:
-    """The text of a file in a Go module `path@version`."""
-    try:
-        return (module_folder(module) / path).read_text("utf-8")
-    except FileNotFoundError:
-        raise ToolError(
-            f"{module} has no {path}: its project moved the file, say where to in scripts/refresh.py"
-        ) from None
-
-
-@cache
-def module_folder(module: str) -> Path:
-    """Where Go keeps the downloaded source of `path@version`."""
-    # GOFLAGS of the caller (-mod=vendor, say) must not reach a download that belongs to no module.
-    answer = run("go", "mod", "download", "-json", module, cwd=_empty(), environment=os.environ | {"GOFLAGS": ""})
-    return Path(json.loads(answer)["Dir"])
-
-
-def _empty() -> Path:
-    """A folder without a go.mod, so that Go downloads exactly what it is asked for."""
-    folder = CACHE / "go"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def flux_controller(name: str) -> str:
@@ -235,53 +210,30 @@ def built_flux() -> Path:
     if cli.exists():
         return cli
     kustomize = _built_kustomize()
-    work = CACHE / "flux-source"
-    shutil.rmtree(work, ignore_errors=True)
-    source = work / "flux2"
-    _copy(module_folder(f"{FLUX_MODULE}@v{version}"), source)
+    work = CACHE / "source"
+    source = copied(f"{FLUX_MODULE}@v{version}", work / "flux2")
     embedded = source / "cmd" / "flux" / "manifests"
     embedded.mkdir(exist_ok=True)
     for name in FLUX_COMPONENTS:
-        config = work / name
-        _copy(module_folder(flux_controller(name)) / "config", config)
+        config = copied(flux_controller(name), work / name, "config")
         base = source / "manifests" / "bases" / name
-        (base / "crds.yaml").write_text(run(kustomize, "build", config / "crd"), "utf-8")
-        (base / "deployment.yaml").write_text(run(kustomize, "build", config / "manager"), "utf-8")
+        (base / "crds.yaml").write_text(Tools().output(kustomize, "build", config / "crd"), "utf-8")
+        (base / "deployment.yaml").write_text(Tools().output(kustomize, "build", config / "manager"), "utf-8")
         kustomization = base / "kustomization.yaml"
         local = re.sub(r"- https://\S+\.(crds|deployment)\.yaml", r"- \1.yaml", kustomization.read_text("utf-8"))
         kustomization.write_text(local, "utf-8")
-        (embedded / f"{name}.yaml").write_text(run(kustomize, "build", base), "utf-8")
+        (embedded / f"{name}.yaml").write_text(Tools().output(kustomize, "build", base), "utf-8")
     for name in ("rbac", "policies"):
-        (embedded / f"{name}.yaml").write_text(run(kustomize, "build", source / "manifests" / name), "utf-8")
-    run(
-        "go",
-        "build",
-        f"-ldflags=-s -w -X main.VERSION={version}",
-        "-o",
-        cli,
-        "./cmd/flux",
-        cwd=source,
-        environment=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": ""},
-    )
+        built = Tools().output(kustomize, "build", source / "manifests" / name)
+        (embedded / f"{name}.yaml").write_text(built, "utf-8")
+    build(source, "./cmd/flux", cli, ldflags=f"-s -w -X main.VERSION={version}")
     shutil.rmtree(work)
     return cli
 
 
 def _built_kustomize() -> Path:
-    folder = CACHE / f"kustomize-{pinned('kustomize')}"
-    if not (folder / "kustomize").exists():
-        run(
-            "go",
-            "install",
-            f"sigs.k8s.io/kustomize/kustomize/v5@v{pinned('kustomize')}",
-            cwd=_empty(),
-            environment=os.environ | {"GOBIN": str(folder), "GOFLAGS": ""},
-        )
-    return folder / "kustomize"
-
-
-def _copy(module: Path, target: Path) -> None:
-    """Copy a folder of Go's module cache, which is read-only, so that it can be written to."""
-    shutil.copytree(module, target, copy_function=shutil.copyfile)
-    for folder, _, _ in os.walk(target):
-        Path(folder).chmod(0o755)
+    kustomize = CACHE / f"kustomize-{pinned('kustomize')}"
+    if not kustomize.exists():
+        module = f"sigs.k8s.io/kustomize/kustomize/v5@v{pinned('kustomize')}"
+        build(copied(module, CACHE / "source" / "kustomize"), ".", kustomize)
+    return kustomize

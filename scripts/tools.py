@@ -4,7 +4,9 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -18,27 +20,75 @@ CACHE = ROOT / ".cache"
 def wanted(tool: str) -> str:
     """Which version of a tool this project wants and where to get it, as the end of a sentence."""
     return {
+        "docker": "Docker (https://docs.docker.com/get-docker/)",
         "flux": f"flux {pinned('flux')} (https://fluxcd.io/flux/installation/)",
         "go": "Go 1.26 or newer (https://go.dev/dl/)",
+        "k3d": f"k3d {pinned('k3d')} (https://k3d.io)",
+        "kubectl": f"kubectl {kubernetes_minor()} (https://kubernetes.io/docs/tasks/tools/)",
+        "tofu": f"OpenTofu {pinned('opentofu')} (https://opentofu.org/docs/intro/install/) or Terraform 1.6 or newer",
     }[tool]
+
+
+def kubernetes_minor() -> str:
+    """`1.35`, of the pinned k3s."""
+    return ".".join(pinned("k3s").removeprefix("v").split(".")[:2])
 
 
 def available(tool: str) -> bool:
     return shutil.which(tool) is not None
 
 
-def run(*command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """Echo a command, run it, return its standard output; its standard error streams through.
+@dataclass(frozen=True)
+class Tools:
+    """Runs commands given as argument lists. With `dry_run` they are printed and nothing is run."""
 
-    Raises:
-        ToolError: the tool is not on PATH, or it ends with another exit code than 0.
-    """
-    arguments = [str(argument) for argument in command]
-    click.echo(f"$ {shlex.join(arguments)}", err=True)
-    try:
-        done = subprocess.run(arguments, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    except FileNotFoundError:
-        raise ToolError(f"{arguments[0]} is not on PATH: install {wanted(arguments[0])}") from None
-    if done.returncode != 0:
-        raise ToolError(f"{shlex.join(arguments)} failed with exit code {done.returncode}; its output is above")
-    return done.stdout
+    dry_run: bool = False
+
+    def run(self, *command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        """Echo a command and run it; its output streams through.
+
+        Raises:
+            ToolError: the tool is not on PATH, or it ends with another exit code than 0.
+        """
+        self._run(command, cwd, environment, None)
+
+    def output(
+        self, *command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Echo a command, run it, return its standard output; empty in a dry run.
+
+        Raises:
+            ToolError: the tool is not on PATH, or it ends with another exit code than 0.
+        """
+        return self._run(command, cwd, environment, subprocess.PIPE) or ""
+
+    def answers(self, *command: str | Path) -> bool:
+        """Whether a command, run in silence, succeeds. No in a dry run: assume that nothing is there yet."""
+        if self.dry_run:
+            return False
+        try:
+            return subprocess.run(list(map(str, command)), capture_output=True, check=False).returncode == 0
+        except FileNotFoundError:
+            return False
+
+    def _run(
+        self,
+        command: tuple[str | Path, ...],
+        cwd: Path | None,
+        environment: Mapping[str, str] | None,
+        stdout: int | IO[str] | None,
+    ) -> str | None:
+        arguments = [str(argument) for argument in command]
+        click.echo(f"$ {shlex.join(arguments)}", err=True)
+        if self.dry_run:
+            return None
+        try:
+            done = subprocess.run(arguments, cwd=cwd, env=environment, stdout=stdout, text=True, check=False)
+        except FileNotFoundError:
+            raise ToolError(f"{arguments[0]} is not on PATH: install {wanted(arguments[0])}") from None
+        if done.returncode != 0:
+            raise ToolError(
+                f"{shlex.join(arguments)} failed with exit code {done.returncode}; its output is above, "
+                "and running the same command again continues from here"
+            )
+        return done.stdout

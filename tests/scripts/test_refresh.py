@@ -166,7 +166,7 @@ def test_go_downloads_without_the_callers_flags(workshop: Workshop) -> None:
     assert ended.code == 3
     assert ended.err.splitlines()[-1] == (
         f"istio.io/api@v{pinned('istio-api')} has no kubernetes/customresourcedefinitions.gen.yaml: "
-        "its project moved the file, say where to in scripts/refresh.py"
+        "its project moved the file, say where to in scripts/"
     )
     assert (workshop.root / "calls").read_text() == f"go mod download -json istio.io/api@v{pinned('istio-api')}\n"
 

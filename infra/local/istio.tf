@@ -1,0 +1,90 @@
+# Istio: CRDs, the CNI plugin, the control plane and the ingress gateway, of one version and in this order.
+
+locals {
+  istio_repository = "https://istio-release.storage.googleapis.com/charts"
+  istio_namespace  = "istio-system"
+}
+
+resource "helm_release" "istio_base" {
+  name             = "istio-base"
+  repository       = local.istio_repository
+  chart            = "base"
+  version          = local.versions.istio
+  namespace        = local.istio_namespace
+  create_namespace = true
+  wait             = true
+  timeout          = 300
+
+  # Without it istiod switches the policy itself, and every later apply would find a change.
+  values = [yamlencode({ base = { validationFailurePolicy = "Fail" } })]
+
+  depends_on = [null_resource.kubeconfig]
+}
+
+resource "helm_release" "istio_cni" {
+  name       = "istio-cni"
+  repository = local.istio_repository
+  chart      = "cni"
+  version    = local.versions.istio
+  namespace  = local.istio_namespace
+  wait       = true
+  timeout    = 300
+
+  # k3s, not k3d: from 1.31.7 on k3s keeps its CNI binaries elsewhere than the setting for k3d says.
+  values = [yamlencode({ global = { platform = "k3s" } })]
+
+  depends_on = [helm_release.istio_base]
+}
+
+resource "helm_release" "istiod" {
+  name       = "istiod"
+  repository = local.istio_repository
+  chart      = "istiod"
+  version    = local.versions.istio
+  namespace  = local.istio_namespace
+  wait       = true
+  timeout    = 300
+
+  # With the CNI plugin and this seccomp profile an injected pod meets the restricted Pod Security Standard.
+  values = [yamlencode({
+    pilot  = { cni = { enabled = true } }
+    global = { proxy = { seccompProfile = { type = "RuntimeDefault" } } }
+  })]
+
+  depends_on = [helm_release.istio_cni]
+}
+
+# Its pods carry the label istio=ingress, which Gateway main-gateway selects. The Service is a LoadBalancer: servicelb
+# puts it on ports 80 and 443 of the nodes, where k3d's load balancer reaches it.
+resource "helm_release" "istio_ingress" {
+  name       = "istio-ingress"
+  repository = local.istio_repository
+  chart      = "gateway"
+  version    = local.versions.istio
+  namespace  = local.istio_namespace
+  wait       = true
+  timeout    = 300
+
+  values = [yamlencode({ service = { type = "LoadBalancer" } })]
+
+  depends_on = [helm_release.istiod]
+}
+
+locals {
+  platform = "${local.deploy}/platform"
+}
+
+# The same files that Flux owns later: the Gateway and Rancher's route.
+resource "null_resource" "platform" {
+  triggers = {
+    cluster = null_resource.cluster.id
+    context = local.context
+    content = sha256(join("", [for file in sort(fileset(local.platform, "**")) : filesha256("${local.platform}/${file}")]))
+  }
+
+  provisioner "local-exec" {
+    command = "kubectl --kubeconfig '${local.kubeconfig}' --context '${local.context}' apply -k '${local.platform}'"
+  }
+
+  depends_on = [helm_release.istio_ingress, helm_release.rancher]
+}

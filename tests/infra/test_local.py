@@ -1,0 +1,347 @@
+"""infra/local with the real OpenTofu or Terraform and real providers; k3d, docker and kubectl are stand-ins.
+
+Helm releases need a cluster, so they are tried up to the plan.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from charts.cluster import INGRESS_GATEWAY
+from charts.environments import LOCAL
+from scripts.tofu import HELM_VERSION, NULL_VERSION, home
+from synth.versions import pinned
+from tests.stand_ins import StandIns
+from tests.workshop import ROOT, Ended
+
+CLUSTER = ("-target=null_resource.kubeconfig", "-target=terraform_data.rancher_bootstrap_password")
+OVERRIDE = f"""
+terraform {{
+  required_providers {{
+    null = {{ source = "hashicorp/null", version = "{NULL_VERSION}" }}
+    helm = {{ source = "hashicorp/helm", version = "{HELM_VERSION}" }}
+  }}
+}}
+"""
+
+
+def terraform() -> str | None:
+    built = home() / "tofu"
+    return str(built) if built.exists() else shutil.which("tofu") or shutil.which("terraform")
+
+
+pytestmark = pytest.mark.skipif(
+    terraform() is None,
+    reason="neither OpenTofu nor Terraform is installed; `python -m scripts tofu` builds it where there is Go",
+)
+
+
+@dataclass(frozen=True)
+class Infra:
+    """A copy of infra/local, with stand-ins on PATH and ports that are free."""
+
+    root: Path
+    tools: StandIns
+    ports: tuple[int, int]
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "infra" / "local"
+
+    def run(self, *arguments: str) -> Ended:
+        cli = terraform()
+        assert cli
+        environment = {**os.environ, "PATH": self.tools.path, "HOME": str(self.root), "TF_IN_AUTOMATION": "1"}
+        if (home() / "tofurc").exists():
+            environment["TF_CLI_CONFIG_FILE"] = str(home() / "tofurc")
+        environment |= {"TF_VAR_http_port": str(self.ports[0]), "TF_VAR_https_port": str(self.ports[1])}
+        done = subprocess.run(
+            [cli, *arguments, "-no-color"],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def apply(self, *arguments: str) -> Ended:
+        return self.run("apply", "-input=false", "-auto-approve", *CLUSTER, *arguments)
+
+    def with_ports(self, http: int, https: int) -> "Infra":
+        return Infra(self.root, self.tools, (http, https))
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def initialized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("initialized")
+    shutil.copytree(
+        ROOT / "infra", root / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
+    )
+    shutil.copytree(ROOT / "deploy", root / "deploy")
+    shutil.copyfile(ROOT / "versions.yaml", root / "versions.yaml")
+    infra = Infra(root, StandIns(root / "bin"), (8080, 8443))
+    if (home() / "tofurc").exists():
+        (infra.folder / "test_override.tf").write_text(OVERRIDE)
+    ended = infra.run("init", "-input=false")
+    assert ended.code == 0, ended.err
+    return root
+
+
+@pytest.fixture
+def infra(initialized: Path, tmp_path: Path) -> Infra:
+    root = tmp_path / "work"
+    shutil.copytree(initialized, root, symlinks=True)
+    tools = StandIns(root / "bin")
+    for tool in ("k3d", "docker", "kubectl"):
+        tools.put(tool)
+    return Infra(root, tools, free_ports())
+
+
+@pytest.fixture(scope="module")
+def plan(initialized: Path) -> dict[str, Any]:
+    """The plan of everything, as JSON."""
+    infra = Infra(initialized, StandIns(initialized / "bin"), (8080, 8443))
+    ended = infra.run("plan", "-input=false", "-out=plan")
+    assert ended.code == 0, ended.err
+    shown: dict[str, Any] = json.loads(infra.run("show", "-json", "plan").out)
+    return shown
+
+
+def planned(plan: dict[str, Any], kind: str) -> dict[str, Any]:
+    resources = plan["planned_values"]["root_module"]["resources"]
+    return {resource["name"]: resource.get("values", {}) for resource in resources if resource["type"] == kind}
+
+
+def depends(plan: dict[str, Any]) -> dict[str, list[str]]:
+    resources = plan["configuration"]["root_module"]["resources"]
+    return {resource["address"]: resource.get("depends_on", []) for resource in resources}
+
+
+def test_it_is_valid_and_in_canonical_form(infra: Infra) -> None:
+    ended = infra.run("validate", "-json")
+    assert json.loads(ended.out)["diagnostics"] == []
+    (infra.folder / "test_override.tf").unlink(missing_ok=True)
+    assert infra.run("fmt", "-check", "-recursive").code == 0
+
+
+def test_the_versions_are_those_of_versions_yaml(plan: dict[str, Any]) -> None:
+    versions = (ROOT / "infra/local/versions.tf").read_text()
+    for name in ("null", "helm"):
+        assert re.search(
+            rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', versions
+        )
+    releases = {name: values["version"] for name, values in planned(plan, "helm_release").items()}
+    istio = dict.fromkeys(("istio_base", "istio_cni", "istiod", "istio_ingress"), pinned("istio"))
+    assert releases == {**istio, "cert_manager": pinned("cert-manager"), "rancher": pinned("rancher")}
+    cluster = planned(plan, "null_resource")["cluster"]["triggers"]
+    assert cluster["k3s_image"] == f"rancher/k3s:{pinned('k3s')}"
+
+
+def test_istio_comes_in_order_and_waits(plan: dict[str, Any]) -> None:
+    releases = planned(plan, "helm_release")
+    assert all(values["wait"] for values in releases.values())
+    assert {name: (values["chart"], values["namespace"]) for name, values in releases.items()} == {
+        "istio_base": ("base", "istio-system"),
+        "istio_cni": ("cni", "istio-system"),
+        "istiod": ("istiod", "istio-system"),
+        "istio_ingress": ("gateway", "istio-system"),
+        "cert_manager": ("cert-manager", "cert-manager"),
+        "rancher": ("rancher", "cattle-system"),
+    }
+    assert releases["istio_ingress"]["name"] == INGRESS_GATEWAY.name
+    order = depends(plan)
+    assert order["helm_release.istio_base"] == ["null_resource.kubeconfig"]
+    assert order["helm_release.istio_cni"] == ["helm_release.istio_base"]
+    assert order["helm_release.istiod"] == ["helm_release.istio_cni"]
+    assert order["helm_release.istio_ingress"] == ["helm_release.istiod"]
+    assert order["helm_release.rancher"] == ["helm_release.cert_manager"]
+    assert set(order["null_resource.platform"]) == {"helm_release.istio_ingress", "helm_release.rancher"}
+
+
+def test_istio_is_set_up_for_k3s_and_the_restricted_standard(plan: dict[str, Any]) -> None:
+    releases = planned(plan, "helm_release")
+    values = {name: yaml.safe_load(releases[name]["values"][0]) for name in releases if name != "rancher"}
+    assert values["istio_base"] == {"base": {"validationFailurePolicy": "Fail"}}
+    assert values["istio_cni"] == {"global": {"platform": "k3s"}}
+    assert values["istiod"] == {
+        "pilot": {"cni": {"enabled": True}},
+        "global": {"proxy": {"seccompProfile": {"type": "RuntimeDefault"}}},
+    }
+    assert values["istio_ingress"] == {"service": {"type": "LoadBalancer"}}
+    assert values["cert_manager"] == {"crds": {"enabled": True}}
+
+
+def test_the_urls_are_those_of_the_routes(plan: dict[str, Any]) -> None:
+    outputs = plan["planned_values"]["outputs"]
+    assert outputs["urls"]["value"] == {
+        "rancher": f"https://{LOCAL.host('rancher')}:8443",
+        "wiki": f"http://{LOCAL.host('wiki')}:8080",
+        "test": f"http://{LOCAL.host('test')}:8080",
+    }
+    assert outputs["rancher_bootstrap_password"]["sensitive"] is True
+
+
+def test_every_variable_and_output_is_described() -> None:
+    for file in ("variables.tf", "outputs.tf"):
+        text = (ROOT / "infra/local" / file).read_text()
+        blocks = re.findall(r'^(?:variable|output) "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+        assert blocks
+        for name, body in blocks:
+            assert re.match(r'\s+description = ".{20,}"', body), name
+
+
+def test_the_cluster_is_made_once_replaced_when_it_changes_and_destroyed(infra: Infra) -> None:
+    http, https = infra.ports
+    create = (
+        f"k3d cluster create graphwiki --image rancher/k3s:{pinned('k3s')} --servers 1 --agents 2 "
+        f"--port {http}:80@loadbalancer --port {https}:443@loadbalancer "
+        "--k3s-arg '--disable=traefik@server:*' --kubeconfig-update-default=false --wait --timeout 5m"
+    )
+    merge = f"k3d kubeconfig merge graphwiki --output {infra.root}/.kube/config --kubeconfig-switch-context"
+
+    ended = infra.apply()
+    assert ended.code == 0, ended.err
+    assert infra.tools.calls() == ["docker info", "k3d cluster list --no-headers", create, merge]
+
+    again = infra.apply()
+    assert "No changes." in again.out or "0 added, 0 changed, 0 destroyed" in again.out
+    assert infra.tools.calls() == []
+
+    other, _ = free_ports()
+    changed = infra.with_ports(other, https)
+    assert changed.apply().code == 0
+    assert infra.tools.calls() == [
+        "k3d cluster delete graphwiki",
+        "docker info",
+        "k3d cluster list --no-headers",
+        create.replace(f"{http}:80", f"{other}:80"),
+        merge,
+    ]
+
+    assert changed.run("destroy", "-auto-approve").code == 0
+    assert infra.tools.calls() == ["k3d cluster delete graphwiki"]
+
+
+def test_an_apply_after_a_failure_half_way_continues(infra: Infra) -> None:
+    infra.tools.put("k3d", "if 'create' in arguments: sys.exit('no space left on device')")
+    ended = infra.apply()
+    assert ended.code == 1
+    assert "no space left on device" in ended.out + ended.err
+    assert infra.tools.calls()[-1] == "k3d cluster delete graphwiki"
+
+    infra.tools.put("k3d")
+    assert infra.apply().code == 0
+    assert [call.split()[:3] for call in infra.tools.calls()] == [
+        ["docker", "info"],
+        ["k3d", "cluster", "list"],
+        ["k3d", "cluster", "create"],
+        ["k3d", "kubeconfig", "merge"],
+    ]
+
+
+def test_what_is_in_the_way_is_told_before_anything_is_made(infra: Infra) -> None:
+    infra.tools.put("docker", "sys.exit(1)")
+    ended = infra.apply()
+    assert "preflight: Docker does not answer: start it" in ended.out + ended.err
+
+    infra.tools.put("docker")
+    infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki   1/1   2/2   true')")
+    ended = infra.apply()
+    said = re.sub(r"\s+", " ", ended.out + ended.err)
+    assert "preflight: a k3d cluster graphwiki is there already, and Terraform does not know it" in said
+
+    infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki-2   1/1   2/2   true')")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", infra.ports[0]))
+        listener.listen()
+        ended = infra.apply()
+    assert f"preflight: port {infra.ports[0]} of this machine is taken" in ended.out + ended.err
+    assert not [call for call in infra.tools.calls() if "create" in call]
+
+    assert infra.apply().code == 0
+    assert [call for call in infra.tools.calls() if "create" in call]
+
+
+@pytest.mark.parametrize("tool", ["k3d", "docker"])
+def test_a_missing_tool_is_told_with_where_to_get_it(infra: Infra, tool: str) -> None:
+    (infra.tools.folder / tool).unlink()
+    if shutil.which(tool, path=infra.tools.path):
+        pytest.fail(f"{tool} is in /usr/bin or /bin: this test cannot hide it")
+    ended = infra.apply()
+    assert ended.code == 1
+    assert f"preflight: {tool} is not on PATH: install it, https://" in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("cluster_name=Graph_Wiki", "cluster_name is a name of at most 32 lower case letters"),
+        ("http_port=0", "http_port is a whole number from 1 to 65535"),
+        ("https_port=99999", "https_port is a whole number from 1 to 65535"),
+        ("kubeconfig=", "kubeconfig is the path of a file"),
+        ("rancher_bootstrap_password=short", "rancher_bootstrap_password needs at least 12 characters"),
+    ],
+)
+def test_a_wrong_variable_is_refused_with_what_would_be_right(infra: Infra, variable: str, message: str) -> None:
+    ended = infra.apply(f"-var={variable}")
+    assert ended.code == 1
+    assert message in re.sub(r"[\s│]+", " ", ended.err)
+    assert infra.tools.calls() == []
+
+
+def test_the_password_is_drawn_once_and_never_printed(infra: Infra) -> None:
+    ended = infra.apply()
+    password = infra.run("output", "-raw", "rancher_bootstrap_password").out
+    assert len(password) >= 32
+    assert password not in ended.out + ended.err
+    again = infra.apply()
+    assert infra.run("output", "-raw", "rancher_bootstrap_password").out == password
+    assert password not in again.out + infra.run("output").out
+
+
+def test_a_given_password_is_taken_and_never_printed(infra: Infra) -> None:
+    ended = infra.apply("-var=rancher_bootstrap_password=correct horse battery")
+    assert ended.code == 0, ended.err
+    assert "correct horse" not in ended.out + ended.err
+    assert infra.run("output", "-raw", "rancher_bootstrap_password").out == "correct horse battery"
+
+
+def test_the_platform_is_applied_from_deploy_and_again_only_when_it_changes(infra: Infra) -> None:
+    istio = infra.folder / "istio.tf"
+    text = istio.read_text()
+    releases = "depends_on = [helm_release.istio_ingress, helm_release.rancher]"
+    assert text.count(releases) == 1
+    # The releases need a cluster; the step behind them does not.
+    istio.write_text(text.replace(releases, "depends_on = [null_resource.kubeconfig]"))
+    target = "-target=null_resource.platform"
+    assert infra.apply(target).code == 0
+    (applied,) = [call for call in infra.tools.calls() if call.startswith("kubectl")]
+    assert re.fullmatch(
+        rf"kubectl --kubeconfig {infra.root}/\.kube/config --context k3d-graphwiki "
+        r"apply -k \S*/\.\./\.\./deploy/platform",
+        applied,
+    )
+    assert infra.apply(target).code == 0
+    assert infra.tools.calls() == []
+    gateway = infra.root / "deploy/platform/gateway/gateway.yaml"
+    gateway.write_text(gateway.read_text().replace("number: 80\n", "number: 81\n"))
+    assert infra.apply(target).code == 0
+    assert len(infra.tools.calls()) == 1
