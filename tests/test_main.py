@@ -16,79 +16,68 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new", "sentence"),
+    ("path", "edit", "sentence"),
     [
         (
             "charts/graphwiki.py",
-            'Range("64Mi", "256Mi")',
-            'Range("64MB", "256Mi")',
+            ('Range("64Mi", "256Mi")', 'Range("64MB", "256Mi")'),
             "graphwiki: Deployment graphwiki has spec.template.spec.containers[0].resources.requests.memory '64MB' is "
             "no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi (charts/graphwiki.py)\n",
         ),
         (
             "charts/graphwiki.py",
-            'environment.host("wiki")',
-            '"http://wiki.localhost"',
+            ('environment.host("wiki")', '"http://wiki.localhost"'),
             "graphwiki: VirtualService graphwiki has spec.hosts 'http://wiki.localhost': a host name is of lower "
             "case letters, digits, - and ., as in wiki.example.com, without a scheme, a port or a path "
             "(charts/graphwiki.py)\n",
         ),
         (
             "charts/graphwiki.py",
-            "port=8000",
-            "port=0",
+            ("port=8000", "port=0"),
             "graphwiki: Deployment graphwiki has spec.template.spec.containers[0].ports[0].containerPort 0: "
             "a port is a number from 1 to 65535 (charts/graphwiki.py)\n",
         ),
         (
             "charts/test_app.py",
-            'host("test")',
-            'host("wiki")',
+            ('host("test")', 'host("wiki")'),
             "graphwiki: VirtualService graphwiki claims wiki.localhost, which VirtualService hello-world in namespace "
             "test-app claims already (charts/test_app.py): give one of them another host (charts/graphwiki.py)\n",
         ),
         (
             "charts/graphwiki.py",
-            "port=8000",
-            "prot=8000",
+            ("port=8000", "prot=8000"),
             "WebApp has no field prot: did you mean port? (charts/graphwiki.py line 20)\n",
         ),
         (
             "charts/web_app.py",
-            "enable_service_links=",
-            "enable_service_link=",
+            ("enable_service_links=", "enable_service_link="),
             "PodSpec has no field enable_service_link: did you mean enable_service_links? (charts/web_app.py line ",
         ),
         (
             "charts/test_app.py",
-            '"hello-world"',
-            f'"hello-{"w" * 60}"',
+            ('"hello-world"', f'"hello-{"w" * 60}"'),
             f"test-app: Service hello-{'w' * 60} has a name of 66 characters: Kubernetes takes at most 63 "
             "(charts/test_app.py)\n",
         ),
         (
             "charts/graphwiki.py",
-            "port=8000",
-            'port="http"',
+            ("port=8000", 'port="http"'),
             "type of argument container_port must be one of (int, float); got str instead (charts/web_app.py line ",
         ),
-        ("charts/graphwiki.py", "port=8000,", "port=8000", "(charts/graphwiki.py line "),
+        ("charts/graphwiki.py", ("port=8000,", "port=8000"), "(charts/graphwiki.py line "),
         (
             "charts/test_app.py",
-            'scope, "test-app"',
-            'scope, "graphwiki"',
+            ('scope, "test-app"', 'scope, "graphwiki"'),
             "There is already a Construct with name 'graphwiki' in App (charts/graphwiki.py line ",
         ),
         (
             "charts/__init__.py",
-            '"graphwiki.GraphWiki"',
-            '"graphwiki.Wiki"',
+            ('"graphwiki.GraphWiki"', '"graphwiki.Wiki"'),
             "charts/__init__.py: APPS names graphwiki.Wiki, but there is no Wiki in charts/graphwiki.py",
         ),
         (
             "charts/test_app.py",
-            "pinned('nginx-unprivileged')",
-            "pinned('nginx')",
+            ("pinned('nginx-unprivileged')", "pinned('nginx')"),
             "versions.yaml has no version of nginx; it has ",
         ),
     ],
@@ -108,16 +97,24 @@ def workshop(tmp_path: Path) -> Workshop:
     ],
 )
 def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
-    workshop: Workshop, path: str, old: str, new: str, sentence: str
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, path: str, edit: tuple[str, str], sentence: str
 ) -> None:
     before = workshop.deployed()
-    workshop.edit(path, old, new)
-    ended = workshop.synth()
+    workshop.edit(path, *edit)
+    ended = workshop.compile(monkeypatch)
     assert ended.code == 1
     assert sentence in ended.err
     assert "Traceback" not in ended.err
     assert "    at " not in ended.err
     assert workshop.deployed() == before
+
+
+def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: Workshop) -> None:
+    workshop.edit("charts/web_app.py", "enable_service_links=", "enable_service_link=")
+    ended = workshop.synth()
+    assert ended.code == 1
+    assert ended.err.startswith("PodSpec has no field enable_service_link: did you mean enable_service_links? (charts/")
+    assert len(ended.err.splitlines()) == 1
 
 
 def test_a_run_without_changes_says_so_and_is_quiet_otherwise(workshop: Workshop) -> None:

@@ -1,11 +1,18 @@
 """A working copy of the project in a temporary folder, to make mistakes in and run commands in as a person would."""
 
+import contextlib
+import importlib
+import io
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from synth import runtime
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("charts", "deploy", "scripts", "synth", "tests", "main.py", "versions.yaml", "cdk8s.yaml", "pyproject.toml")
@@ -54,9 +61,31 @@ class Workshop:
     def synth(self) -> Ended:
         return self.run(sys.executable, "main.py")
 
+    def compile(self, monkeypatch: pytest.MonkeyPatch) -> Ended:
+        """What `synth` does, in this process and with its Node: the copy's charts instead of the project's."""
+        for name in _modules_of_a_definition():
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
+        monkeypatch.setattr(runtime, "ROOT", self.root)
+        monkeypatch.setattr(runtime, "CHARTS", f"{self.root / 'charts'}{os.sep}")
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        importlib.invalidate_caches()
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                code = importlib.import_module("main").main()
+        finally:
+            for name in _modules_of_a_definition():
+                del sys.modules[name]
+        return Ended(code, "", said.getvalue())
+
     def check(self) -> Ended:
         return self.run(sys.executable, "-m", "scripts", "check")
 
     def deployed(self) -> dict[str, bytes]:
         deploy = self.root / "deploy"
         return {p.relative_to(deploy).as_posix(): p.read_bytes() for p in deploy.rglob("*") if p.is_file()}
+
+
+def _modules_of_a_definition() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in ("charts", "main")]
