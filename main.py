@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent
 def main() -> int:
     try:
         use_pinned_node()
-        from charts import compile_platform
+        from charts.platform import compile_platform
         from synth.publish import publish, summary
 
         tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))

@@ -11,6 +11,7 @@ class Environment:
     every host name ends in. `git_url` is the address of this repository as the cluster reaches it, over SSH;
     `git_branch` the branch that Flux follows. `graphwiki_image` is the wiki's image with its tag, `wiki_storage`
     the size of its volume as a Kubernetes quantity. `rancher` says whether Rancher runs here and wants a route.
+    `context` is the cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Environment:
     graphwiki_image: str
     wiki_storage: str
     rancher: bool
+    context: str
 
     def host(self, label: str) -> str:
         """The full host name of one application: `wiki` becomes `wiki.localhost`."""
@@ -36,6 +38,7 @@ LOCAL = Environment(
     graphwiki_image="graphwiki:latest",
     wiki_storage="1Gi",
     rancher=True,
+    context="k3d-graphwiki",
 )
 
 ENVIRONMENTS = (LOCAL,)

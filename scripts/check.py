@@ -24,7 +24,7 @@ def check() -> None:
     Example: python -m scripts check
     """
     use_pinned_node()
-    from charts import compile_platform
+    from charts.platform import compile_platform
 
     tree = compile_platform()
     differences = compare(tree, ROOT)

@@ -13,6 +13,6 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def platform() -> Tree:
     """Every environment, rendered in memory."""
-    from charts import compile_platform
+    from charts.platform import compile_platform
 
     return compile_platform()
