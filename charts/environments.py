@@ -24,6 +24,11 @@ class Environment:
     rancher: bool
     context: str
 
+    @property
+    def git_url_is_example(self) -> bool:
+        """Whether `git_url` is still the one that this repository is published with."""
+        return ".example.com/" in self.git_url
+
     def host(self, label: str) -> str:
         """The full host name of one application: `wiki` becomes `wiki.localhost`."""
         return f"{label}.{self.domain}"

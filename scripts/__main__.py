@@ -8,19 +8,25 @@ except ModuleNotFoundError:
     print("click is not installed: run `make setup`, and use .venv/bin/python -m scripts", file=sys.stderr)  # noqa: T201
     sys.exit(3)
 
+from scripts.apps import deploy, logs, open_
 from scripts.bench import bench
 from scripts.check import check
+from scripts.cluster import cluster
+from scripts.doctor import doctor
+from scripts.flux import flux
+from scripts.image import image
 from scripts.refresh import refresh
 from scripts.tofu import tofu
+from scripts.up import up
 from synth.runtime import explained
 
 
 @click.group()
 def cli() -> None:
-    """Work on the platform: see what a compile would change, and renew what comes from outside."""
+    """Run the platform: the local cluster, images, Flux; and work on it: check, measure, renew."""
 
 
-for command in (check, bench, refresh, tofu):
+for command in (doctor, up, cluster, image, deploy, flux, logs, open_, check, bench, refresh, tofu):
     cli.add_command(command)
 
 
@@ -31,7 +37,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("interrupted", err=True)
+        click.echo("interrupted: the same command again continues from where it is", err=True)
         sys.exit(130)
     except Exception as error:
         if (known := explained(error)) is None:

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -44,13 +43,19 @@ class Tools:
 
     dry_run: bool = False
 
-    def run(self, *command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
-        """Echo a command and run it; its output streams through.
+    def run(
+        self,
+        *command: str | Path,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
+        """Echo a command and run it; its output streams through. `hint` says what to look at if it fails.
 
         Raises:
             ToolError: the tool is not on PATH, or it ends with another exit code than 0.
         """
-        self._run(command, cwd, environment, None)
+        self._run(command, cwd, environment, None, hint)
 
     def output(
         self, *command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
@@ -60,7 +65,7 @@ class Tools:
         Raises:
             ToolError: the tool is not on PATH, or it ends with another exit code than 0.
         """
-        return self._run(command, cwd, environment, subprocess.PIPE) or ""
+        return self._run(command, cwd, environment, subprocess.PIPE, "") or ""
 
     def answers(self, *command: str | Path) -> bool:
         """Whether a command, run in silence, succeeds. No in a dry run: assume that nothing is there yet."""
@@ -76,7 +81,8 @@ class Tools:
         command: tuple[str | Path, ...],
         cwd: Path | None,
         environment: Mapping[str, str] | None,
-        stdout: int | IO[str] | None,
+        stdout: int | None,
+        hint: str,
     ) -> str | None:
         arguments = [str(argument) for argument in command]
         click.echo(f"$ {shlex.join(arguments)}", err=True)
@@ -88,7 +94,7 @@ class Tools:
             raise ToolError(f"{arguments[0]} is not on PATH: install {wanted(arguments[0])}") from None
         if done.returncode != 0:
             raise ToolError(
-                f"{shlex.join(arguments)} failed with exit code {done.returncode}; its output is above, "
-                "and running the same command again continues from here"
+                f"{shlex.join(arguments)} failed with exit code {done.returncode}; its output is above"
+                + (f"; {hint}" if hint else "")
             )
         return done.stdout

@@ -1,0 +1,174 @@
+"""The applications in a cluster: deploy a build, follow the logs, open the page."""
+
+import http.client
+import time
+import webbrowser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from charts.environments import LOCAL, Environment
+from scripts import options
+from scripts.cluster import urls
+from scripts.image import build, checkout_option, import_
+from scripts.tools import ROOT, Tools
+from synth import DefinitionError, ToolError
+from synth.manifest import Document, load
+
+WIKI = "graphwiki"
+ROLLOUT_LIMIT = "5m"
+ANSWER_LIMIT = 180.0
+"""How long, in seconds, a page may take from its rollout to its first answer."""
+
+
+@click.command()
+@checkout_option
+@click.option(
+    "--manifests", is_flag=True, help="Apply deploy/ with kubectl first, for a change that is not pushed yet."
+)
+@options.dry_run
+def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
+    """Build the wiki's image, import it, restart the wiki on it and wait until it is there.
+
+    Example: python -m scripts deploy --context ../graphwiki
+    """
+    tools = Tools(dry_run)
+    build(tools, checkout)
+    import_(tools)
+    if manifests:
+        apply_manifests(tools, LOCAL)
+    restart(tools, LOCAL)
+
+
+@click.command()
+@click.argument("app")
+@options.environment
+@options.dry_run
+def logs(app: str, environment: Environment, dry_run: bool) -> None:
+    """Follow the logs of an APP, by the name of its folder in deploy/apps.
+
+    Example: python -m scripts logs graphwiki
+    """
+    metadata = deployment(environment, app)["metadata"]
+    Tools(dry_run).run(
+        *kubectl(environment, metadata["namespace"]),
+        "logs",
+        "--follow",
+        f"deployment/{metadata['name']}",
+        "--container",
+        metadata["name"],
+    )
+
+
+@click.command("open")
+@click.argument("page", type=click.Choice(["wiki", "rancher", "test"]), default="wiki")
+@options.dry_run
+def open_(page: str, dry_run: bool) -> None:
+    """Open a page of the local cluster in the browser.
+
+    Example: python -m scripts open rancher
+    """
+    address = urls(Tools(dry_run)).get(page)
+    if address:
+        click.echo(address)
+        webbrowser.open(address)
+
+
+def kubectl(environment: Environment, namespace: str | None = None) -> list[str]:
+    """The start of every kubectl command: never the context that happens to be selected."""
+    return ["kubectl", "--context", environment.context, *(["--namespace", namespace] if namespace else [])]
+
+
+def deployment(environment: Environment, app: str) -> Document:
+    """The Deployment of an app, as deploy/ has it.
+
+    Raises:
+        DefinitionError: there is no such app.
+    """
+    apps = ROOT / environment.path / "apps"
+    file = apps / app / "deployment.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.parent.name for path in apps.glob("*/deployment.yaml")))
+        raise DefinitionError(f"there is no app {app} in {environment.path}/apps; there are {known}")
+    return load(file.read_text("utf-8"))[0]
+
+
+def apply_manifests(tools: Tools, environment: Environment) -> None:
+    """`kubectl apply -k` of the platform and of the apps, in Flux's order."""
+    for folder in ("platform", "apps"):
+        tools.run(
+            *kubectl(environment),
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--kustomize",
+            f"{environment.path}/{folder}",
+            hint="`python -m scripts cluster status` shows whether the cluster runs",
+        )
+
+
+def restart(tools: Tools, environment: Environment) -> None:
+    """Restart the wiki, so that it takes the image that was imported under the same tag, and wait for it."""
+    metadata = deployment(environment, WIKI)["metadata"]
+    target = f"deployment/{metadata['name']}"
+    tools.run(
+        *kubectl(environment, metadata["namespace"]),
+        "rollout",
+        "restart",
+        target,
+        hint="`python -m scripts deploy --manifests` puts the wiki into a cluster where Flux has not",
+    )
+    wait_for(tools, environment, WIKI)
+
+
+def wait_for(tools: Tools, environment: Environment, app: str) -> None:
+    """Wait until an app's rollout is complete, `ROLLOUT_LIMIT` at most."""
+    metadata = deployment(environment, app)["metadata"]
+    start = kubectl(environment, metadata["namespace"])
+    tools.run(
+        *start,
+        "rollout",
+        "status",
+        f"deployment/{metadata['name']}",
+        f"--timeout={ROLLOUT_LIMIT}",
+        hint=f"`{' '.join(start)} describe pods` says what it waits for",
+    )
+
+
+def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
+    """Ask a page until it answers GET with 200, on this machine's loopback and with the page's own Host.
+
+    The name need not resolve. `limit` is in seconds.
+
+    Raises:
+        ToolError: it does not answer so within the limit.
+    """
+    url = urlsplit(address)
+    end = time.monotonic() + limit
+    click.echo(f"waiting for {address} ", nl=False, err=True)
+    while True:
+        said = _answer(url.port or 80, url.netloc)
+        if said == "200 OK":
+            click.echo(" answers", err=True)
+            return
+        if time.monotonic() >= end:
+            click.echo(err=True)
+            raise ToolError(
+                f"{address} did not answer with 200 within {limit:.0f} seconds, the last answer was: {said}; "
+                "docs/operations.md lists causes by symptom"
+            )
+        click.echo(".", nl=False, err=True)
+        time.sleep(min(2.0, limit / 10))
+
+
+def _answer(port: int, host: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/", headers={"Host": host})
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return f"{response.status} {response.reason}"

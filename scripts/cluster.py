@@ -1,0 +1,111 @@
+"""The local cluster: make it, destroy it, see it. Terraform does the work, see infra/local."""
+
+import json
+import os
+
+import click
+
+from charts.environments import LOCAL
+from scripts import options
+from scripts.tools import ROOT, Tools, available
+from synth import ToolError
+
+INFRA = ROOT / "infra" / "local"
+PORTS = {"http_port": 8080, "https_port": 8443}
+"""The ports of this machine that lead to the gateway, as infra/local/variables.tf has them by default."""
+
+
+@click.group()
+def cluster() -> None:
+    """Make, destroy and look at the local k3d cluster."""
+
+
+@cluster.command()
+@options.dry_run
+@options.yes
+def up(dry_run: bool, yes: bool) -> None:
+    """Make the cluster with Istio and Rancher, or bring it to what infra/local says.
+
+    Safe to run again: a second run changes nothing, a run after a failure continues.
+
+    Example: python -m scripts cluster up
+    """
+    apply(Tools(dry_run), yes=yes)
+
+
+@cluster.command()
+@options.dry_run
+@options.yes
+def down(dry_run: bool, yes: bool) -> None:
+    """Destroy the cluster and everything in it, the wiki's pages too.
+
+    Example: python -m scripts cluster down --yes
+    """
+    if not (yes or dry_run):
+        click.confirm(f"Destroy the cluster {LOCAL.context} with all its data?", abort=True)
+    Tools(dry_run).run(
+        *terraform(),
+        "destroy",
+        "-auto-approve",
+        environment=_kubeconfig(),
+        hint=f"where the cluster itself is gone, `k3d cluster delete {k3d_cluster()}` and removing "
+        "infra/local/terraform.tfstate end it",
+    )
+
+
+@cluster.command()
+@options.dry_run
+def status(dry_run: bool) -> None:
+    """Show the cluster, its nodes and workloads, and the addresses.
+
+    Example: python -m scripts cluster status
+    """
+    tools = Tools(dry_run)
+    tools.run("k3d", "cluster", "list", k3d_cluster(), hint="`python -m scripts cluster up` makes the cluster")
+    tools.run("kubectl", "--context", LOCAL.context, "get", "nodes")
+    tools.run("kubectl", "--context", LOCAL.context, "get", "deployments", "--all-namespaces")
+    for name, url in urls(tools).items():
+        click.echo(f"{name:8} {url}")
+
+
+def apply(tools: Tools, *, yes: bool) -> None:
+    """`terraform init` and `apply`; Terraform asks before it changes anything unless `yes`."""
+    tools.run(*terraform(), "init", "-input=false", hint="is the network there? Terraform loads its providers once")
+    tools.run(
+        *terraform(),
+        "apply",
+        *(["-auto-approve"] if yes else []),
+        environment=_kubeconfig(),
+        hint="mend what it says, then run the same command again: it continues from here",
+    )
+
+
+def _kubeconfig() -> dict[str, str]:
+    """The environment in which Terraform writes the context to where kubectl looks for it."""
+    first = os.environ.get("KUBECONFIG", "").partition(os.pathsep)[0]
+    given = {"TF_VAR_kubeconfig": first} if first else {}
+    return {**given, **os.environ}
+
+
+def urls(tools: Tools) -> dict[str, str]:
+    """The addresses by name (wiki, test, rancher), as Terraform knows them; none in a dry run."""
+    answer = tools.output(*terraform(), "output", "-json", "urls")
+    return json.loads(answer) if answer else {}
+
+
+def terraform() -> list[str]:
+    """The start of every Terraform command: OpenTofu where it is installed, otherwise Terraform."""
+    cli = "terraform" if available("terraform") and not available("tofu") else "tofu"
+    return [cli, f"-chdir={INFRA.relative_to(ROOT)}"]
+
+
+def k3d_cluster() -> str:
+    """The name of the k3d cluster behind the local context.
+
+    Raises:
+        ToolError: the context is no k3d cluster's.
+    """
+    prefix, _, name = LOCAL.context.partition("k3d-")
+    if prefix or not name:
+        raise ToolError(f"{LOCAL.context} is no context of a k3d cluster: charts/environments.py names it")
+    return name

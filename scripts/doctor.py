@@ -1,0 +1,171 @@
+"""Is this machine ready? Tools, Docker, ports, names, and values that are still to be set."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+
+from charts.environments import LOCAL, Environment
+from scripts import options
+from scripts.cluster import PORTS, k3d_cluster
+from scripts.tools import kubernetes_minor, wanted
+from synth import ToolError
+from synth.versions import pinned
+
+HOSTS_FILE = "/etc/hosts"
+PAGES = ("wiki", "test", "rancher")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `advice` says what to do where it is not as it should be, empty where it is.
+
+    What is only `later` does not keep the local cluster from being made.
+    """
+
+    subject: str
+    state: str
+    advice: str = ""
+    later: bool = False
+
+
+@click.command()
+@options.environment
+def doctor(environment: Environment) -> None:
+    """Look at tools, Docker, ports, names and unset values; say for each what to do. Changes nothing.
+
+    Exit code 3 when the local cluster cannot be made.
+
+    Example: python -m scripts doctor
+    """
+    findings = [*_tools(), *_ports(), *_names(), *_values(environment)]
+    for finding in findings:
+        mark = "ok" if not finding.advice else "later" if finding.later else "MISSING"
+        click.echo(f"{mark:8}{finding.subject}: {finding.state}")
+        if finding.advice:
+            click.echo(f"        {finding.advice}")
+    missing = [finding.subject for finding in findings if finding.advice and not finding.later]
+    if missing:
+        raise ToolError(f"not ready: {', '.join(missing)}; what to do is said above")
+
+
+def _tools() -> Iterator[Finding]:
+    terraform = "terraform" if shutil.which("terraform") and not shutil.which("tofu") else "tofu"
+    yield _tool("tofu", [terraform, "version"], "1.6")
+    yield _tool("k3d", ["k3d", "version"], pinned("k3d"))
+    yield _kubectl()
+    yield _docker()
+    yield _tool("flux", ["flux", "--version"], pinned("flux"), later=True)
+
+
+def _tool(name: str, command: list[str], least: str, *, later: bool = False) -> Finding:
+    version = _version(command)
+    if version is None:
+        return Finding(name, "not found", f"install {wanted(name)}", later)
+    if _numbers(version) < _numbers(least):
+        return Finding(name, version, f"too old, install {wanted(name)}", later)
+    return Finding(name, version)
+
+
+def _kubectl() -> Finding:
+    version = _version(["kubectl", "version", "--client"])
+    if version is None:
+        return Finding("kubectl", "not found", f"install {wanted('kubectl')}")
+    # One minor version on either side of the server's: https://kubernetes.io/releases/version-skew-policy/#kubectl
+    if abs(_numbers(version)[1] - _numbers(kubernetes_minor())[1]) > 1:
+        return Finding("kubectl", version, f"too far from the cluster's version, install {wanted('kubectl')}")
+    return Finding("kubectl", version)
+
+
+def _docker() -> Finding:
+    if shutil.which("docker") is None:
+        return Finding("docker", "not found", f"install {wanted('docker')}")
+    version = _version(["docker", "version", "--format", "{{.Server.Version}}"])
+    if version is None:
+        return Finding("docker", "does not answer", "start Docker, and see that `docker info` works for you")
+    return Finding("docker", version)
+
+
+def _version(command: list[str]) -> str | None:
+    """The first version number that a command prints; None where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout)
+    return match[0] if match and done.returncode == 0 else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
+
+
+def _ports() -> Iterator[Finding]:
+    ours = _cluster_exists()
+    for variable, port in PORTS.items():
+        if not _listens(port):
+            yield Finding(f"port {port}", "free")
+        elif ours:
+            yield Finding(f"port {port}", f"taken, by the cluster {k3d_cluster()}")
+        else:
+            yield Finding(f"port {port}", "taken", f"stop what listens there, or set TF_VAR_{variable} to another port")
+
+
+def _cluster_exists() -> bool:
+    try:
+        command = ["k3d", "cluster", "list", k3d_cluster()]
+        listed = subprocess.run(command, capture_output=True, check=False, timeout=30)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _names() -> Iterator[Finding]:
+    missing = [host for host in map(LOCAL.host, PAGES) if not _is_here(host)]
+    if missing:
+        yield Finding(
+            "names",
+            f"{', '.join(missing)} do not lead to this machine",
+            f"add to {HOSTS_FILE}: 127.0.0.1 {' '.join(missing)}",
+            later=True,
+        )
+    else:
+        yield Finding("names", f"{', '.join(map(LOCAL.host, PAGES))} lead to this machine")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        addresses = {str(address[4][0]) for address in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(addresses) and all(address == "::1" or address.startswith("127.") for address in addresses)
+
+
+def _values(environment: Environment) -> Iterator[Finding]:
+    if environment.git_url_is_example:
+        yield Finding(
+            "git_url",
+            f"still the example {environment.git_url}",
+            f"set it for {environment.name} in charts/environments.py before `flux bootstrap`",
+            later=True,
+        )
+    else:
+        yield Finding("git_url", environment.git_url)
+    source = os.environ.get("GRAPHWIKI_SRC")
+    if source:
+        yield Finding("GRAPHWIKI_SRC", source)
+    else:
+        yield Finding(
+            "GRAPHWIKI_SRC", "not set", "set it to a checkout of GraphWiki, or give --context each time", later=True
+        )

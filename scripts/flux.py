@@ -1,0 +1,136 @@
+"""Flux in a cluster: install it, let it follow this repository, ask it to look now."""
+
+from pathlib import Path
+
+import click
+
+from charts.environments import Environment
+from scripts import options
+from scripts.apps import kubectl
+from scripts.tools import Tools
+from synth import DefinitionError
+
+NAMESPACE = "flux-system"
+SECRET = "flux-system"  # noqa: S105, the name of the Secret, as gotk-sync.yaml has it
+TIMEOUT = "5m"
+
+
+@click.group()
+def flux() -> None:
+    """Install Flux, reconcile, and see what it does."""
+
+
+@flux.command()
+@options.environment
+@click.option(
+    "--private-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An SSH key that may read the repository. Without it a new one is made, for you to add as a deploy key.",
+)
+@options.dry_run
+@options.yes
+def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: bool, yes: bool) -> None:
+    """Install Flux's controllers, give them access to Git, and let them follow the branch.
+
+    Safe to run again. The Git address and the branch are those in charts/environments.py.
+
+    Example: python -m scripts flux bootstrap --private-key-file ~/.ssh/deploy_key
+    """
+    if environment.git_url_is_example and not dry_run:
+        raise DefinitionError(
+            f"charts/environments.py: git_url of {environment.name} is still the example {environment.git_url}: "
+            "set it to where your clone is, run `make synth`, commit and push"
+        )
+    tools = Tools(dry_run)
+    folder = f"{environment.path}/flux/{NAMESPACE}"
+    tools.run(
+        *kubectl(environment),
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--filename",
+        f"{folder}/gotk-components.yaml",
+        hint="`python -m scripts cluster status` shows whether the cluster runs",
+    )
+    crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
+    tools.run(
+        *kubectl(environment),
+        "wait",
+        "--for=condition=Established",
+        *(f"{crd}.toolkit.fluxcd.io" for crd in crds),
+        f"--timeout={TIMEOUT}",
+    )
+    controllers = kubectl(environment, NAMESPACE)
+    tools.run(
+        *controllers,
+        "wait",
+        "--for=condition=Available",
+        "deployment",
+        "--all",
+        f"--timeout={TIMEOUT}",
+        hint=f"`{' '.join(controllers)} describe pods` says what they wait for",
+    )
+    _give_access(tools, environment, private_key_file, yes=yes)
+    tools.run(*kubectl(environment), "apply", "--server-side", "--filename", f"{folder}/gotk-sync.yaml")
+    _reconcile(tools, environment, "flux-system")
+
+
+def _give_access(tools: Tools, environment: Environment, private_key_file: Path | None, *, yes: bool) -> None:
+    if private_key_file is None and tools.answers(*kubectl(environment, NAMESPACE), "get", "secret", SECRET):
+        click.echo(f"Secret {SECRET} is there already: it stays", err=True)
+        return
+    key: list[str | Path] = ["--private-key-file", private_key_file] if private_key_file else []
+    tools.run(
+        "flux",
+        "create",
+        "secret",
+        "git",
+        SECRET,
+        "--context",
+        environment.context,
+        "--namespace",
+        NAMESPACE,
+        "--url",
+        environment.git_url,
+        *key,
+        hint="is git_url in charts/environments.py an address of your repository, and does its host answer?",
+    )
+    if not (key or yes or tools.dry_run):
+        click.confirm("Add the key above to the repository as a deploy key. Done?", default=True, abort=True)
+
+
+@flux.command()
+@options.environment
+@options.dry_run
+def reconcile(environment: Environment, dry_run: bool) -> None:
+    """Let Flux fetch the branch and apply the apps now instead of at the next interval.
+
+    Example: python -m scripts flux reconcile
+    """
+    _reconcile(Tools(dry_run), environment, "apps")
+
+
+def _reconcile(tools: Tools, environment: Environment, kustomization: str) -> None:
+    tools.run(
+        "flux",
+        "reconcile",
+        "kustomization",
+        kustomization,
+        "--with-source",
+        "--context",
+        environment.context,
+        hint="`python -m scripts flux status` says what each Kustomization waits for",
+    )
+
+
+@flux.command()
+@options.environment
+@options.dry_run
+def status(environment: Environment, dry_run: bool) -> None:
+    """Show the state of the source and of every Kustomization.
+
+    Example: python -m scripts flux status
+    """
+    tools = Tools(dry_run)
+    tools.run("flux", "get", "sources", "git", "--context", environment.context)
+    tools.run("flux", "get", "kustomizations", "--context", environment.context)

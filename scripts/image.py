@@ -1,0 +1,108 @@
+"""The wiki's container image: build it, bring it to where a cluster finds it."""
+
+import re
+from pathlib import Path
+
+import click
+
+from charts.environments import LOCAL
+from scripts import options
+from scripts.cluster import k3d_cluster
+from scripts.tools import ROOT, Tools
+
+DOCKERFILE = ROOT / "containers" / "graphwiki" / "Dockerfile"
+# A repository with a registry's host before it, and a tag: https://github.com/distribution/reference
+REMOTE = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
+
+
+def checkout_option(command: options.Command) -> options.Command:
+    """`--context FOLDER`: the command's parameter `checkout`, a checkout of the application."""
+    return click.option(
+        "--context",
+        "checkout",
+        envvar="GRAPHWIKI_SRC",
+        required=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        callback=_checkout,
+        help="A checkout of GraphWiki; GRAPHWIKI_SRC names it as well.",
+    )(command)
+
+
+def _checkout(_context: click.Context, _option: click.Parameter, folder: Path) -> Path:
+    for needed in ("pyproject.toml", "graphwiki"):
+        if not (folder / needed).exists():
+            raise click.BadParameter(f"{folder} has no {needed}: name a checkout of the GraphWiki application")
+    return folder
+
+
+@click.group()
+def image() -> None:
+    """Build GraphWiki's image, import it into k3d, push it to a registry."""
+
+
+@image.command("build")
+@checkout_option
+@options.dry_run
+def build_command(checkout: Path, dry_run: bool) -> None:
+    """Build the image that the local cluster runs.
+
+    Example: python -m scripts image build --context ../graphwiki
+    """
+    build(Tools(dry_run), checkout)
+
+
+@image.command("import")
+@options.dry_run
+def import_command(dry_run: bool) -> None:
+    """Import the built image into the k3d cluster, which cannot see Docker's own images.
+
+    Example: python -m scripts image import
+    """
+    import_(Tools(dry_run))
+
+
+@image.command()
+@click.argument("target")
+@options.dry_run
+def push(target: str, dry_run: bool) -> None:
+    """Push the built image to a registry as TARGET, a repository with a release's tag.
+
+    Example: python -m scripts image push registry.example.com/graphwiki/graphwiki:1.4.0
+    """
+    match = REMOTE.fullmatch(target)
+    if match is None or match["tag"] == "latest":
+        raise click.BadParameter(
+            f"{target!r} is no place for a release: write registry, repository and tag, "
+            "as in registry.example.com/graphwiki/graphwiki:1.4.0",
+            param_hint="TARGET",
+        )
+    tools = Tools(dry_run)
+    tools.run("docker", "tag", LOCAL.graphwiki_image, target, hint="`python -m scripts image build` makes the image")
+    tools.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
+
+
+def build(tools: Tools, checkout: Path) -> None:
+    """`docker build` of the checkout, tagged as the local cluster wants it."""
+    tools.run(
+        "docker",
+        "build",
+        "--file",
+        DOCKERFILE.relative_to(ROOT),
+        "--tag",
+        LOCAL.graphwiki_image,
+        checkout,
+        hint="does Docker run (`docker info`), and has it room (`docker system df`; `docker system prune` makes some)?",
+    )
+
+
+def import_(tools: Tools) -> None:
+    """`k3d image import` into the local cluster."""
+    tools.run(
+        "k3d",
+        "image",
+        "import",
+        LOCAL.graphwiki_image,
+        "--cluster",
+        k3d_cluster(),
+        hint="`python -m scripts cluster status` shows whether the cluster runs",
+    )

@@ -1,0 +1,37 @@
+"""The options that commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from charts.environments import ENVIRONMENTS, LOCAL, Environment
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def dry_run(command: Command) -> Command:
+    """`--dry-run`: the command's parameter `dry_run`."""
+    return click.option("--dry-run", is_flag=True, help="Print the commands and run none of them.")(command)
+
+
+def yes(command: Command) -> Command:
+    """`--yes`: the command's parameter `yes`."""
+    return click.option("--yes", is_flag=True, help="Do not ask before something is destroyed or replaced.")(command)
+
+
+def environment(command: Command) -> Command:
+    """`--env NAME`: the command's parameter `environment`, an Environment."""
+    return click.option(
+        "--env",
+        "environment",
+        type=click.Choice([item.name for item in ENVIRONMENTS]),
+        default=LOCAL.name,
+        show_default=True,
+        callback=_environment,
+        help="The cluster to work on.",
+    )(command)
+
+
+def _environment(_context: click.Context, _option: click.Parameter, name: str) -> Environment:
+    return next(item for item in ENVIRONMENTS if item.name == name)

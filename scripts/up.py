@@ -1,0 +1,49 @@
+"""From nothing to both pages answering."""
+
+from pathlib import Path
+
+import click
+
+from charts.environments import LOCAL
+from scripts import cluster, options
+from scripts.apps import apply_manifests, restart, wait_for, wait_for_page
+from scripts.image import build, checkout_option, import_
+from scripts.tools import Tools
+
+STEPS = 5
+
+
+@click.command()
+@checkout_option
+@options.dry_run
+@options.yes
+def up(checkout: Path, dry_run: bool, yes: bool) -> None:
+    """Make the cluster, build the wiki, deploy everything, and see both pages answer.
+
+    Safe to run again: what is there stays, a run after a failure continues. Flux is not part of it, because it
+    follows a repository of yours: `python -m scripts flux bootstrap` is the step after.
+
+    Example: python -m scripts up --context ../graphwiki
+    """
+    tools = Tools(dry_run)
+    _step(1, "the cluster, with Istio and Rancher (10 minutes the first time)")
+    cluster.apply(tools, yes=yes)
+    _step(2, "the wiki's image")
+    build(tools, checkout)
+    import_(tools)
+    _step(3, "the manifests of deploy/")
+    apply_manifests(tools, LOCAL)
+    _step(4, "the pods")
+    restart(tools, LOCAL)
+    wait_for(tools, LOCAL, "test-app")
+    _step(5, "the pages")
+    urls = cluster.urls(tools)
+    for page in ("wiki", "test"):
+        if page in urls:
+            wait_for_page(urls[page])
+    for name, url in urls.items():
+        click.echo(f"{name:8} {url}")
+
+
+def _step(number: int, what: str) -> None:
+    click.echo(f"[{number}/{STEPS}] {what}", err=True)

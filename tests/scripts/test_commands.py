@@ -1,0 +1,426 @@
+"""The commands for people, with stand-ins for the tools: the exact calls, in order, and what happens when one fails."""
+
+import http.server
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from charts.environments import LOCAL
+from scripts.cluster import INFRA, PORTS
+from tests.stand_ins import StandIns
+from tests.workshop import ROOT, Ended, Workshop
+
+TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
+VERSIONS = {
+    "tofu": "print('OpenTofu v1.12.6')",
+    "k3d": "print('k3d version v5.9.0')",
+    "docker": "print('28.2.2')",
+    "kubectl": "print('Client Version: v1.35.1')",
+    "flux": "print('flux version 2.9.4')",
+}
+
+# Every command that runs tools, each with what it needs to be told.
+COMMANDS = {
+    "cluster up": ["cluster", "up", "--yes"],
+    "cluster down": ["cluster", "down", "--yes"],
+    "cluster status": ["cluster", "status"],
+    "image build": ["image", "build"],
+    "image import": ["image", "import"],
+    "image push": ["image", "push", "registry.example.com/graphwiki/graphwiki:1.4.0"],
+    "deploy": ["deploy"],
+    "deploy --manifests": ["deploy", "--manifests"],
+    "flux reconcile": ["flux", "reconcile"],
+    "flux status": ["flux", "status"],
+    "logs": ["logs", "test-app"],
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a person sits: stand-ins on PATH, a checkout of the application, and the project."""
+
+    tools: StandIns
+    checkout: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        cleared = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "GRAPHWIKI_SRC")}
+        return {**cleared, "PATH": self.tools.path, "GRAPHWIKI_SRC": str(self.checkout)}
+
+    def run(self, *arguments: str, answer: str = "") -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def calls(self) -> list[str]:
+        return [call.replace(str(self.checkout), "CHECKOUT") for call in self.tools.calls()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    checkout = tmp_path / "checkout"
+    (checkout / "graphwiki").mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    tools = StandIns(tmp_path / "bin")
+    for tool in TOOLS:
+        tools.put(tool)
+    tools.put("tofu", "if 'output' in arguments: print('{}')")
+    return Desk(tools, checkout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_exact_calls(desk: Desk, command: str, snapshot: SnapshotAssertion) -> None:
+    ended = desk.run(*COMMANDS[command])
+    assert ended.code == 0, ended.err
+    calls = desk.calls()
+    assert calls == snapshot
+    echoed = [line.removeprefix("$ ") for line in ended.err.splitlines() if line.startswith("$ ")]
+    assert [line.replace(str(desk.checkout), "CHECKOUT") for line in echoed] == calls
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "up", "flux bootstrap", "open"])
+def test_a_dry_run_prints_and_runs_nothing(desk: Desk, command: str) -> None:
+    arguments = COMMANDS.get(command, command.split())
+    ended = desk.run(*arguments, "--dry-run")
+    assert ended.code == 0, ended.err
+    assert ended.err.count("$ ") >= 1
+    assert desk.calls() == []
+
+
+def test_up_does_all_of_it_in_order(desk: Desk, snapshot: SnapshotAssertion) -> None:
+    ended = desk.run("up", "--yes")
+    assert ended.code == 0, ended.err
+    assert desk.calls() == snapshot
+    assert [line for line in ended.err.splitlines() if line.startswith("[")][-1].startswith("[5/5]")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "up"])
+def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(desk: Desk, command: str) -> None:
+    arguments = COMMANDS.get(command, ["up", "--yes"])
+    assert desk.run(*arguments).code == 0
+    steps = desk.calls()
+    tried = []
+    for number, step in enumerate(steps):
+        tool, *rest = shlex.split(step.replace("CHECKOUT", str(desk.checkout)))
+        for name in TOOLS:
+            desk.tools.put(name, "if 'output' in arguments: print('{}')")
+        failing = f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')\nif 'output' in arguments: print('{{}}')"
+        desk.tools.put(tool, failing)
+        ended = desk.run(*arguments)
+        assert ended.code == 3
+        assert "it broke" in ended.err
+        last = ended.err.splitlines()[-1].replace(str(desk.checkout), "CHECKOUT")
+        assert last.startswith(f"{step} failed with exit code 1; its output is above")
+        assert desk.calls() == steps[: number + 1]
+        tried.append(step)
+    assert tried == steps
+
+
+@pytest.mark.parametrize(
+    ("command", "tool", "where"),
+    [
+        ("cluster up", "tofu", "https://opentofu.org/docs/intro/install/"),
+        ("cluster status", "k3d", "https://k3d.io"),
+        ("image build", "docker", "https://docs.docker.com/get-docker/"),
+        ("logs", "kubectl", "https://kubernetes.io/docs/tasks/tools/"),
+        ("flux status", "flux", "https://fluxcd.io/flux/installation/"),
+    ],
+)
+def test_a_missing_tool_is_named_with_version_and_place(desk: Desk, command: str, tool: str, where: str) -> None:
+    (desk.tools.folder / tool).unlink()
+    environment = {**desk.environment, "PATH": str(desk.tools.folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", *COMMANDS[command]],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"{tool} is not on PATH: install ")
+    assert where in last
+
+
+def test_terraform_serves_where_opentofu_is_missing(desk: Desk) -> None:
+    (desk.tools.folder / "tofu").rename(desk.tools.folder / "terraform")
+    desk.tools.put("terraform")
+    assert desk.run("cluster", "up", "--yes").code == 0
+    assert all(call.startswith("terraform -chdir=infra/local ") for call in desk.calls())
+
+
+def test_without_yes_terraform_asks_before_it_changes_anything(desk: Desk) -> None:
+    assert desk.run("cluster", "up").code == 0
+    assert desk.calls()[-1] == "tofu -chdir=infra/local apply"
+
+
+def test_down_asks_and_a_no_destroys_nothing(desk: Desk) -> None:
+    ended = desk.run("cluster", "down", answer="n\n")
+    assert ended.code != 0
+    assert "Destroy the cluster k3d-graphwiki with all its data?" in ended.out
+    assert desk.calls() == []
+    assert desk.run("cluster", "down", answer="y\n").code == 0
+    assert desk.calls() == ["tofu -chdir=infra/local destroy -auto-approve"]
+
+
+def test_terraform_writes_the_context_where_kubectl_looks(desk: Desk) -> None:
+    script = "import os\nif 'apply' in arguments: print('kubeconfig', os.environ['TF_VAR_kubeconfig'])"
+    desk.tools.put("tofu", script)
+    ended = Workshop(ROOT).run(
+        sys.executable, "-m", "scripts", "cluster", "up", "--yes", PATH=desk.tools.path, KUBECONFIG="/k/one:/k/two"
+    )
+    assert ended.out == "kubeconfig /k/one\n"
+
+
+def test_an_interruption_ends_with_a_sentence(desk: Desk) -> None:
+    desk.tools.put("docker", "open(os.path.dirname(sys.argv[0]) + '/started', 'w').close()\ntime.sleep(30)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts", "image", "build"],
+        cwd=ROOT,
+        env=desk.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 20
+    while not (desk.tools.folder / "started").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    # Ctrl-C reaches the whole process group: this command and the tool that it runs.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "interrupted: the same command again continues from where it is"
+
+
+@pytest.mark.parametrize("target", ["graphwiki", "graphwiki:1.0", "registry.example.com/graphwiki:latest", "a b/c:1"])
+def test_only_a_release_in_a_registry_is_pushed(desk: Desk, target: str) -> None:
+    ended = desk.run("image", "push", target)
+    assert ended.code == 2
+    assert "is no place for a release: write registry, repository and tag" in " ".join(ended.err.split())
+    assert desk.calls() == []
+
+
+def test_a_context_that_is_no_checkout_is_refused(desk: Desk) -> None:
+    ended = desk.run("image", "build", "--context", str(ROOT / "docs"))
+    assert ended.code == 2
+    assert "name a checkout of the GraphWiki application" in " ".join(ended.err.split())
+
+
+def test_an_unknown_app_is_refused_with_those_that_there_are(desk: Desk) -> None:
+    ended = desk.run("logs", "wiki")
+    assert ended.code == 1
+    assert ended.err == "there is no app wiki in deploy/apps; there are graphwiki, test-app\n"
+
+
+class TestFluxBootstrap:
+    """Flux needs a Git address that is a person's own, so the definition is a copy that has one."""
+
+    URL = "ssh://git@git.example.org/me/platform.git"
+
+    @pytest.fixture
+    def workshop(self, tmp_path: Path) -> Workshop:
+        root = tmp_path / "project"
+        root.mkdir()
+        workshop = Workshop.at(root)
+        workshop.edit("charts/environments.py", LOCAL.git_url, self.URL)
+        return workshop
+
+    def bootstrap(self, desk: Desk, workshop: Workshop, *arguments: str, answer: str = "") -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts", "flux", "bootstrap", *arguments],
+            cwd=workshop.root,
+            env=desk.environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def test_the_example_address_is_refused(self, desk: Desk) -> None:
+        ended = desk.run("flux", "bootstrap")
+        assert ended.code == 1
+        assert "git_url of local is still the example" in ended.err
+        assert desk.calls() == []
+
+    def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
+        self, desk: Desk, workshop: Workshop, snapshot: SnapshotAssertion
+    ) -> None:
+        desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
+        desk.tools.put("flux", "if 'create' in arguments: print('deploy key: ssh-ed25519 AAAA')")
+        ended = self.bootstrap(desk, workshop, answer="y\n")
+        assert ended.code == 0, ended.err
+        assert "deploy key: ssh-ed25519 AAAA" in ended.out
+        assert "Add the key above to the repository as a deploy key" in ended.out
+        assert desk.calls() == snapshot
+
+    def test_without_the_answer_it_stops_before_the_sync(self, desk: Desk, workshop: Workshop) -> None:
+        desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
+        assert self.bootstrap(desk, workshop, answer="n\n").code != 0
+        assert not [call for call in desk.calls() if "gotk-sync" in call]
+
+    def test_a_given_key_is_used(self, desk: Desk, workshop: Workshop, tmp_path: Path) -> None:
+        key = tmp_path / "key"
+        key.touch()
+        assert self.bootstrap(desk, workshop, "--private-key-file", str(key)).code == 0
+        (create,) = [call for call in desk.calls() if "create secret" in call]
+        assert create.endswith(f"--url {self.URL} --private-key-file {key}")
+
+    def test_a_second_run_keeps_the_key(self, desk: Desk, workshop: Workshop) -> None:
+        ended = self.bootstrap(desk, workshop)
+        assert ended.code == 0
+        assert not [call for call in desk.calls() if "create secret" in call]
+        assert "Secret flux-system is there already: it stays" in ended.err
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """Answers 404 to a foreign Host, as Istio does, and 503 twice before 200, as a starting app does."""
+
+    waiting = 2
+
+    def do_GET(self) -> None:
+        if not self.headers["Host"].startswith(("wiki.localhost:", "test.localhost:")):
+            self.send_error(404)
+        elif Pages.waiting:
+            Pages.waiting -= 1
+            self.send_error(503)
+        else:
+            self.send_response(200)
+            self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def pages() -> Iterator[int]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def test_up_ends_when_both_pages_answer_to_their_host(desk: Desk, pages: int) -> None:
+    urls = {name: f"http://{LOCAL.host(name)}:{pages}" for name in ("wiki", "test")}
+    desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps(urls)!r})")
+    Pages.waiting = 2
+    ended = desk.run("up", "--yes")
+    assert ended.code == 0, ended.err
+    assert Pages.waiting == 0
+    assert f"waiting for {urls['wiki']} .. answers" in ended.err
+    assert f"waiting for {urls['test']}  answers" in ended.err
+    assert urls["wiki"] in ended.out
+
+
+@pytest.mark.parametrize("host", ["blog.localhost", None])
+def test_a_page_that_never_answers_is_told_with_its_last_answer(pages: int, host: str | None) -> None:
+    from scripts.apps import wait_for_page
+    from synth import ToolError
+
+    port = pages if host else 1
+    last = "404 Not Found" if host else "Connection refused"
+    with pytest.raises(ToolError, match=rf"did not answer with 200 within 0 seconds, the last answer was: .*{last}"):
+        wait_for_page(f"http://{host or 'wiki.localhost'}:{port}", limit=0.3)
+
+
+class TestDoctor:
+    """What doctor finds, and what it says to do."""
+
+    @pytest.fixture
+    def ready(self, desk: Desk) -> Desk:
+        for tool, version in VERSIONS.items():
+            desk.tools.put(tool, version)
+        return desk
+
+    def test_a_ready_machine_is_told_so(self, ready: Desk) -> None:
+        ended = ready.run("doctor")
+        tools = {line.split()[1]: line.split()[0] for line in ended.out.splitlines() if not line.startswith(" ")}
+        assert {tool: tools[f"{tool}:"] for tool in TOOLS} == dict.fromkeys(TOOLS, "ok")
+        assert f"git_url: still the example {LOCAL.git_url}" in ended.out
+        assert f"GRAPHWIKI_SRC: {ready.checkout}" in ended.out
+
+    @pytest.mark.parametrize(
+        ("tool", "script", "line"),
+        [
+            ("tofu", "print('OpenTofu v1.5.0')", "MISSING tofu: 1.5.0\n        too old, install OpenTofu"),
+            ("k3d", "print('k3d version v5.6.3')", "MISSING k3d: 5.6.3\n        too old, install k3d 5.9.0"),
+            (
+                "kubectl",
+                "print('Client Version: v1.32.4')",
+                "MISSING kubectl: 1.32.4\n        too far from the cluster's version, install kubectl 1.35",
+            ),
+            ("docker", "sys.exit(1)", "MISSING docker: does not answer\n        start Docker"),
+            ("flux", "sys.exit(1)", "later   flux: not found\n        install flux 2.9.4"),
+        ],
+    )
+    def test_a_tool_that_will_not_do_is_told_with_what_to_do(
+        self, ready: Desk, tool: str, script: str, line: str
+    ) -> None:
+        ready.tools.put(tool, script)
+        ended = ready.run("doctor")
+        assert line in ended.out
+        if line.startswith("MISSING"):
+            assert ended.code == 3
+            assert tool in ended.err.splitlines()[-1]
+
+    def test_a_port_that_another_program_has_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from scripts import doctor
+
+        monkeypatch.setattr(doctor, "_listens", lambda port: port == PORTS["http_port"])
+        monkeypatch.setattr(doctor, "_cluster_exists", lambda: False)
+        taken, free = doctor._ports()
+        assert (taken.state, taken.advice) == (
+            "taken",
+            "stop what listens there, or set TF_VAR_http_port to another port",
+        )
+        assert (free.state, free.advice) == ("free", "")
+        monkeypatch.setattr(doctor, "_cluster_exists", lambda: True)
+        taken, _ = doctor._ports()
+        assert taken.advice == ""
+
+    @pytest.mark.parametrize(
+        ("address", "advice"),
+        [
+            ("127.0.0.1", ""),
+            ("192.0.2.7", "add to /etc/hosts: 127.0.0.1 wiki.localhost test.localhost rancher.localhost"),
+        ],
+    )
+    def test_hosts_lines_are_printed_only_where_names_lead_elsewhere(
+        self, monkeypatch: pytest.MonkeyPatch, address: str, advice: str
+    ) -> None:
+        from scripts import doctor
+
+        found = [(2, 1, 6, "", (address, 0))]
+        monkeypatch.setattr("scripts.doctor.socket.getaddrinfo", lambda *_: found)
+        (finding,) = doctor._names()
+        assert finding.advice == advice
+
+
+def test_the_ports_are_those_of_terraforms_variables() -> None:
+    import re
+
+    text = (INFRA / "variables.tf").read_text("utf-8")
+    for name, port in PORTS.items():
+        assert re.search(rf'variable "{name}" {{[^}}]*default     = {port}\n', text)
+    assert f'default     = "{LOCAL.context.removeprefix("k3d-")}"' in text
