@@ -5,6 +5,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready node_modules/.ready
 
+# npm keeps what it loads in this folder, not in the home folder, which a container may not have.
+export npm_config_cache := $(CURDIR)/.cache/npm
+
 .DEFAULT_GOAL := help
 .PHONY: help setup synth check test lint format bench imports lock clean
 .DELETE_ON_ERROR:
@@ -53,7 +56,7 @@ define step
 	@$(2) || { echo "setup: failed at: $(1). $(3)" >&2; exit 3; }
 endef
 
-$(VENV)/.ready: requirements.txt scripts/cdk8s
+$(VENV)/.ready: requirements.txt
 	$(call step,Python 3.11 or newer,$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3$(,) 11))',\
 	  $(PYTHON) is missing or too old: name a newer one with make PYTHON=python3.12 ...)
 	$(call step,virtual environment $(VENV),$(PYTHON) -m venv --clear $(VENV),\
@@ -65,8 +68,8 @@ $(VENV)/.ready: requirements.txt scripts/cdk8s
 	@touch $@
 
 node_modules/.ready: $(VENV)/.ready package.json package-lock.json .npmrc
-	$(call step,npm ci (cdk8s-cli),$(VENV)/bin/npm ci --silent --no-progress,\
-	  Run $(VENV)/bin/npm ci to see why; a missing network is the usual reason.)
+	$(call step,npm ci (cdk8s-cli),$(VENV)/bin/npm ci --loglevel=error --no-progress,\
+	  The lines above say why; a missing network is the usual reason.)
 	@touch $@
 
 , := ,

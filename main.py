@@ -8,14 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from synth.runtime import explained, use_pinned_node
+from synth.runtime import explained, start
 
 ROOT = Path(__file__).parent
 
 
 def main() -> int:
     try:
-        use_pinned_node()
+        start()
         from charts.platform import compile_platform
         from synth.publish import publish, summary
 

@@ -1,6 +1,8 @@
 """What every cluster has before Flux applies this tree, brought by k3s, Terraform and Flux's own bootstrap.
 
-Charts take names, labels and ports of these things from here, and the checks know them as provided.
+Charts take names, labels and ports of these things from here, and the checks know them as provided. Beyond what is
+named here the pods need Istio's CNI plugin: without it the sidecar's init container asks for rights that the
+restricted Pod Security Standard, which the apps' namespaces demand, refuses (infra/local/istio.tf installs it).
 """
 
 from synth.checks import Provided
@@ -42,9 +44,19 @@ RANCHER = Provided(
     ports=(443,),
 )
 
+KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+"""Annotation of what Flux shall not delete when it leaves Git: data, and the namespace that holds it."""
+
 FLUX_SYSTEM = Provided("Namespace", "flux-system", by="gotk-components.yaml")
 
+DEFAULT = Provided("Namespace", "default", by="Kubernetes")
+KUBE_PUBLIC = Provided("Namespace", "kube-public", by="Kubernetes")
+KUBE_NODE_LEASE = Provided("Namespace", "kube-node-lease", by="Kubernetes")
+
 PROVIDED = (
+    DEFAULT,
+    KUBE_PUBLIC,
+    KUBE_NODE_LEASE,
     ISTIO_SYSTEM,
     INGRESS_GATEWAY,
     ISTIOD,

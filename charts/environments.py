@@ -1,5 +1,6 @@
 """The clusters this platform runs on, and what differs between them."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -12,6 +13,9 @@ class Environment:
     `git_branch` the branch that Flux follows. `graphwiki_image` is the wiki's image with its tag, `wiki_storage`
     the size of its volume as a Kubernetes quantity. `rancher` says whether Rancher runs here and wants a route.
     `context` is the cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`.
+
+    Raises:
+        ValueError: a fact cannot be one, with what would be right.
     """
 
     name: str
@@ -23,6 +27,18 @@ class Environment:
     wiki_storage: str
     rancher: bool
     context: str
+
+    def __post_init__(self) -> None:
+        scp = re.fullmatch(r"(\w+@[\w.-]+):(?!/)(.+)", self.git_url)
+        if scp:
+            right = f"ssh://{scp[1]}/{scp[2]}"
+            raise ValueError(f"{self.name}: Flux does not know git_url {self.git_url!r}: write it as {right}")
+        if not re.fullmatch(r"ssh://[^/\s]+/\S+", self.git_url):
+            raise ValueError(f"{self.name}: git_url {self.git_url!r} is no SSH address: ssh://git@HOST/PATH.git is one")
+        if not re.fullmatch(r"[\w./-]+", self.git_branch):
+            raise ValueError(f"{self.name}: git_branch {self.git_branch!r} is no branch: write its name, as in main")
+        if not re.fullmatch(r"deploy(/[a-z0-9-]+)?", self.path):
+            raise ValueError(f"{self.name}: path {self.path!r} is no tree: it is deploy, or a folder just below it")
 
     @property
     def git_url_is_example(self) -> bool:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import FLUX_SYSTEM
+from charts.cluster import FLUX_SYSTEM, KEEP
 from charts.environments import Environment
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
@@ -20,12 +20,20 @@ from imports.io.fluxcd.toolkit.source import (
     GitRepositorySpecRef,
     GitRepositorySpecSecretRef,
 )
+from synth.manifest import dump
+from synth.tree import External
+from synth.versions import pinned
 
 SYNC_NAME = "flux-system"
 """Flux's own name for the source, its credentials, and the Kustomization that applies Flux itself."""
 
 COMPONENTS_FILE = "gotk-components.yaml"
 """Flux's install manifest; `python -m scripts refresh flux` makes it."""
+
+
+def external_files() -> dict[str, External]:
+    """The file that charts do not make, with the line by which the pinned version is known."""
+    return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "python -m scripts refresh flux")}
 
 
 def folder(environment: Environment) -> str:
@@ -36,7 +44,8 @@ def folder(environment: Environment) -> str:
 class FluxSystem(Chart):
     """GitRepository and Kustomization `flux-system`, and the Kustomizations `platform` and, after it, `apps`.
 
-    The file names are those that `flux bootstrap --path=deploy/flux` writes and expects.
+    The file names are those that `flux bootstrap --path=deploy/flux` writes and expects. The patches keep Flux's
+    namespace and its CRDs, with which every Kustomization would go, from a mistaken prune.
     """
 
     file_names: ClassVar = {
@@ -45,6 +54,14 @@ class FluxSystem(Chart):
         "Kustomization/platform": "platform.yaml",
         "Kustomization/apps": "apps.yaml",
     }
+
+    patches: ClassVar = [
+        {
+            "target": {"kind": kind},
+            "patch": dump([{"kind": kind, "metadata": {"name": "any", "annotations": KEEP}}]),
+        }
+        for kind in ("Namespace", "CustomResourceDefinition")
+    ]
 
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, "flux-system")

@@ -1,6 +1,8 @@
 """All of it together: every app, the routes to them, and Flux, for every environment."""
 
+import re
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from cdk8s import App
@@ -8,7 +10,7 @@ from cdk8s import App
 from charts import APPS
 from charts.cluster import PROVIDED
 from charts.environments import ENVIRONMENTS, Environment
-from charts.flux import COMPONENTS_FILE, SYNC_NAME, FluxSystem
+from charts.flux import SYNC_NAME, FluxSystem, external_files
 from charts.gateway import IngressGateway
 from charts.rancher import RancherRoute
 from synth import DefinitionError
@@ -20,13 +22,17 @@ def folders(app: App, environment: Environment) -> list[Folder]:
     """One environment's charts and the folders of its tree that they fill, in the order Flux applies them.
 
     Raises:
-        DefinitionError: a name in APPS leads to no chart.
+        DefinitionError: an entry of APPS leads to no application.
     """
     apps = [_chart(entry)(app, environment) for entry in APPS]
+    for entry, chart in zip(APPS, apps, strict=True):
+        if not hasattr(chart, "app"):
+            raise DefinitionError(f"charts/__init__.py: {entry} has no WebApp as its attribute app, as GraphWiki has")
     routes = [RancherRoute(app, environment)] if environment.rancher else []
     claims = [chart.app.claim for chart in apps] + [route.claim for route in routes]
+    flux = FluxSystem(app, environment)
     return [
-        Folder(f"flux/{SYNC_NAME}", FluxSystem(app, environment), FluxSystem.file_names, external=[COMPONENTS_FILE]),
+        Folder(f"flux/{SYNC_NAME}", flux, flux.file_names, external_files(), flux.patches),
         Folder("platform/gateway", IngressGateway(app, claims)),
         *(Folder("platform/rancher", route) for route in routes),
         *(Folder(f"apps/{chart.node.id}", chart) for chart in apps),
@@ -34,16 +40,18 @@ def folders(app: App, environment: Environment) -> list[Folder]:
 
 
 def _chart(entry: str) -> Any:
-    module, _, name = entry.rpartition(".")
-    try:
-        return getattr(import_module(f"charts.{module}"), name)
-    except (AttributeError, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name != f"charts.{module}":
-            raise
+    if not re.fullmatch(r"\w+\.\w+", entry):
         raise DefinitionError(
-            f"charts/__init__.py: APPS names {entry}, but there is no {name} in charts/{module}.py: "
-            "write the module's and the chart's name, as in graphwiki.GraphWiki"
-        ) from None
+            f"charts/__init__.py: APPS has {entry!r}: write a module of charts/ and its chart in quotes, as in "
+            '"graphwiki.GraphWiki", with a comma behind each'
+        )
+    module, _, name = entry.partition(".")
+    if find_spec(f"charts.{module}") is None:
+        raise DefinitionError(f"charts/__init__.py: APPS has {entry}, but there is no charts/{module}.py")
+    chart = getattr(import_module(f"charts.{module}"), name, None)
+    if chart is None:
+        raise DefinitionError(f"charts/__init__.py: APPS has {entry}, but charts/{module}.py has no {name}")
+    return chart
 
 
 def compile_platform(dist: str | None = None) -> Tree:
@@ -53,17 +61,17 @@ def compile_platform(dist: str | None = None) -> Tree:
         DefinitionError: rules are violated; every violation of every environment is a line.
     """
     tree = Tree({})
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     apps = []
     for environment in ENVIRONMENTS:
         app = App(outdir=f"{dist}/{environment.name}" if dist else None)
         apps.append(app)
         rendered = render(environment.path, folders(app, environment), source="charts/platform.py")
         for violation in check(rendered, PROVIDED):
-            found.setdefault(str(violation), []).append(environment.name)
+            found.setdefault(str(violation), {})[environment.name] = None
         tree |= rendered
     if found:
-        raise DefinitionError("\n".join(_placed(sentence, names) for sentence, names in found.items()))
+        raise DefinitionError("\n".join(_placed(sentence, list(names)) for sentence, names in found.items()))
     if dist:
         for app in apps:
             app.synth()

@@ -8,7 +8,7 @@ from cdk8s import ApiObjectMetadata
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
-from charts.cluster import CLUSTER_DNS, DNS_PORT, INGRESS_GATEWAY, ISTIOD, ISTIOD_PORT
+from charts.cluster import CLUSTER_DNS, DNS_PORT, INGRESS_GATEWAY, ISTIOD, ISTIOD_PORT, KEEP
 from charts.gateway import GATEWAY, Claim
 from imports.io.istio.networking import (
     VirtualService,
@@ -27,8 +27,9 @@ PORT_NAME = "http"
 RUN_AS = 10001
 """UID and GID of every app: high, so that it is nobody's on the node. The image of GraphWiki is built for it."""
 
-KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-"""Annotation of what must survive a mistaken removal from Git: data, and the namespace that holds it."""
+UNPRIVILEGED_PORTS = range(1025, 65536)
+ISTIO_PORTS = range(15000, 15100)
+"""What the sidecar itself listens on: https://istio.io/latest/docs/ops/deployment/application-requirements/"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class WebApp(Construct):
     ends the old pod before it starts the new one.
 
     `claim` is the host with the namespace, for the gateway.
+
+    Raises:
+        ValueError: the port is one that the app cannot have, or the health path is no path.
     """
 
     def __init__(
@@ -87,6 +91,13 @@ class WebApp(Construct):
         health_path: str = "/",
     ) -> None:
         super().__init__(scope, name)
+        if port in range(1, UNPRIVILEGED_PORTS.start) or port in ISTIO_PORTS:
+            raise ValueError(
+                f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
+                f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
+            )
+        if not health_path.startswith("/"):
+            raise ValueError(f"{name} has the health path {health_path!r}: a path begins with /, as in /healthz")
         self.claim = Claim(namespace, host)
         self._name = name
         self._namespace = namespace

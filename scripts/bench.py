@@ -26,7 +26,13 @@ TARGET = 1.5
 
 
 @click.command()
-@click.option("--rounds", default=7, show_default=True, help="How often each command is timed, turn by turn.")
+@click.option(
+    "--rounds",
+    default=7,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="How often each command is timed, turn by turn.",
+)
 def bench(rounds: int) -> None:
     """Time the bare floor, `python main.py` and `cdk8s synth` side by side, and the cost of an object.
 

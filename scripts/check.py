@@ -5,13 +5,13 @@ import click
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.publish import State, compare
-from synth.runtime import use_pinned_node
+from synth.runtime import start
 
-WHAT_TO_DO = {
-    State.MISSING: "missing",
-    State.CHANGED: "not what the charts give",
-    State.EXTRA: "no longer made by any chart",
-    State.FOREIGN: "not generated: Flux would not apply it, keep it outside deploy/",
+ADVICE = {
+    State.MISSING: "missing, run `make synth`",
+    State.CHANGED: "not what the charts give, run `make synth`",
+    State.EXTRA: "no longer made by any chart, run `make synth`",
+    State.FOREIGN: "not generated, so Flux does not apply it: keep it outside deploy/",
 }
 
 
@@ -23,19 +23,18 @@ def check() -> None:
 
     Example: python -m scripts check
     """
-    use_pinned_node()
+    start()
     from charts.platform import compile_platform
 
     tree = compile_platform()
     differences = compare(tree, ROOT)
     for difference in differences:
-        click.echo(f"{difference.path}: {WHAT_TO_DO[difference.state]}")
-        if difference.path in tree.external:
-            click.echo("  run `python -m scripts refresh flux`")
-        elif difference.state is not State.FOREIGN or difference.path in tree.files:
+        external = tree.external.get(difference.path)
+        advice = f"not the pinned version's: `{external.made_by}` makes it" if external else ADVICE[difference.state]
+        click.echo(f"{difference.path}: {advice}")
+        if external is None and (difference.state is not State.FOREIGN or difference.path in tree.files):
             click.echo(difference.diff())
     if differences:
-        raise DefinitionError(
-            f"deploy/ differs from the charts in {len(differences)} files: run `make synth` and commit what it writes"
-        )
+        count = len(differences)
+        raise DefinitionError(f"deploy/ differs from the charts in {count} {'file' if count == 1 else 'files'}")
     click.echo(f"deploy/ is what the charts give: {len(tree.files)} files")

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from synth.fields import check_fields, containers, gateway_host, pod_template
+from synth.fields import check_fields, gateway_host
 from synth.manifest import Document
+from synth.pods import containers, pod_template
 from synth.tree import KUSTOMIZATION_FILE, Object, Tree
 
 # `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
@@ -24,6 +25,7 @@ CLUSTER_SCOPED = frozenset(
     }
 )
 WORKLOADS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+EVERYWHERE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """The label that every namespace has with its own name as the value, set by Kubernetes."""
 
@@ -62,6 +64,7 @@ class Cluster:
     def __init__(self, tree: Tree, provided: Iterable[Provided]) -> None:
         self.tree = tree
         self.objects = list(tree.objects())
+        self.provided = list(provided)
         self.workloads = [item for item in self.objects if item.kind in WORKLOADS]
         self._of_kind: dict[str, list[Object]] = defaultdict(list)
         self._placed: dict[tuple[str, str], dict[str, Object | Provided]] = defaultdict(dict)
@@ -71,7 +74,7 @@ class Cluster:
             self._placed[item.kind, item.namespace][item.name] = item
         for item in self.workloads:
             self._pods[item.namespace].append((pod_labels(item.document), item))
-        for given in provided:
+        for given in self.provided:
             self._placed[given.kind, given.namespace].setdefault(given.name, given)
             if given.kind == "Pod":
                 self._pods[given.namespace].append((given.labels, None))
@@ -140,6 +143,14 @@ def identities_are_unique(cluster: Cluster) -> Iterator[Violation]:
         first.setdefault(identity, item)
 
 
+def nothing_provided_is_defined(cluster: Cluster) -> Iterator[Violation]:
+    """Two owners of one object fight; an app in somebody's namespace would put its policies on all that is there."""
+    for item in cluster.objects:
+        for given in cluster.provided:
+            if (given.kind, given.namespace, given.name) == (item.kind, item.namespace, item.name):
+                yield Violation(item, f"belongs to {given.by}, which brings it: choose another name or namespace")
+
+
 def namespaces_exist(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.objects:
         if item.kind in CLUSTER_SCOPED:
@@ -167,8 +178,12 @@ def pods_match_their_selector(cluster: Cluster) -> Iterator[Violation]:
 
 
 def pods_find_what_they_name(cluster: Cluster) -> Iterator[Violation]:
+    # A Secret may be the work of cert-manager; the two others Kubernetes puts into every namespace.
+    issued = {(c.namespace, c.spec.get("secretName")) for c in cluster.of("Certificate")}
     for item in cluster.workloads:
         for kind, name in _references(item.document):
+            if (kind, name) in EVERYWHERE or (kind == "Secret" and (item.namespace, name) in issued):
+                continue
             if not cluster.find(kind, item.namespace, name):
                 yield Violation(
                     item,
@@ -301,6 +316,7 @@ def routes_lead_to_services(cluster: Cluster) -> Iterator[Violation]:
         for route in (*item.spec.get("http", []), *item.spec.get("tls", []), *item.spec.get("tcp", [])):
             targets = [target["destination"] for target in route.get("route", [])]
             targets += [route["mirror"]] if "mirror" in route else []
+            targets += [mirror["destination"] for mirror in route.get("mirrors", [])]
             for destination in targets:
                 yield from _destination_exists(cluster, item, destination)
 
@@ -446,6 +462,7 @@ def _dependency_circles(kustomizations: Sequence[Object]) -> Iterator[Violation]
 
 RULES: tuple[Rule, ...] = (
     identities_are_unique,
+    nothing_provided_is_defined,
     namespaces_exist,
     fields_are_valid,
     pods_match_their_selector,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from synth.manifest import Document
+from synth.pods import PROBES, check_pods, containers, pod_template
 from synth.tree import Object
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -17,6 +18,17 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABEL_LENGTH = 63
 SUBDOMAIN = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
 SUBDOMAIN_LENGTH = 253
+
+# What cdk8s appends to a name that it makes up from a construct's path.
+MADE_UP_NAME = re.compile(r".*-c[0-9a-f]{7}")
+MADE_UP_LABEL = "cdk8s.io/metadata.addr"
+
+# https://github.com/distribution/reference: host and path, a tag, a digest.
+IMAGE = re.compile(
+    r"[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 
 # Kinds whose name becomes part of a host name or the value of a label, both of at most 63 characters.
 LABEL_NAMED = frozenset({"Namespace", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
@@ -35,9 +47,9 @@ SUFFIXES = {
 
 PORT_FIELDS = ("port", "containerPort", "targetPort", "hostPort", "nodePort", "number", "endPort")
 QUANTITY_MAPS = ("requests", "limits", "hard")
+BYTES = frozenset({"memory", "storage", "ephemeral-storage"})
 DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
 PORT_NUMBERS = range(1, 65536)
-PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 def quantity(text: object) -> Decimal:
@@ -55,29 +67,12 @@ def quantity(text: object) -> Decimal:
     return Decimal(number) * SUFFIXES[suffix]
 
 
-def pod_template(document: Document) -> Document:
-    """The pod template of a workload, the pod itself for a Pod, otherwise nothing."""
-    spec = document.get("spec") or {}
-    match document["kind"]:
-        case "Pod":
-            return document
-        case "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job":
-            return spec.get("template") or {}
-        case "CronJob":
-            return (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or {}
-    return {}
-
-
-def containers(document: Document) -> list[Document]:
-    """The init containers and containers of a workload."""
-    spec = pod_template(document).get("spec") or {}
-    return [*spec.get("initContainers", []), *spec.get("containers", [])]
-
-
 def check_fields(subject: Object) -> Iterator[str]:
     """What is wrong with the values of one object, each as the end of a sentence that names the object."""
     document = subject.document
     yield from _check_name(subject)
+    if subject.kind == "CustomResourceDefinition":
+        return
     for path, mapping in _mappings(document, ""):
         yield from _check_labels(mapping, path)
         yield from _check_ports(mapping, path)
@@ -87,7 +82,9 @@ def check_fields(subject: Object) -> Iterator[str]:
     for container in containers(document):
         yield from _check_container(container)
         yield from _check_probes(container)
-        yield from _check_mounts(container, pod_template(document).get("spec") or {})
+    if containers(document):
+        yield from _check_volumes(document)
+        yield from check_pods(document)
 
 
 def _check_name(subject: Object) -> Iterator[str]:
@@ -104,6 +101,8 @@ def _check_name(subject: Object) -> Iterator[str]:
         yield f"has a name of {len(name)} characters: Kubernetes takes at most {length}"
     elif not pattern.fullmatch(name):
         yield f"is no valid name: use {sort}, with a letter or digit at both ends"
+    elif MADE_UP_NAME.fullmatch(name):
+        yield "has a name that cdk8s made up: give it a metadata.name of its own"
 
 
 def _mappings(value: Any, path: str) -> Iterator[tuple[str, Document]]:
@@ -124,10 +123,13 @@ def _join(path: str, key: str) -> str:
 
 def _check_labels(mapping: Document, path: str) -> Iterator[str]:
     for field in ("labels", "matchLabels"):
-        for key, text in (mapping.get(field) or {}).items():
+        labels = mapping.get(field)
+        for key, text in labels.items() if isinstance(labels, dict) else ():
             here = f"{_join(path, field)}[{key}]"
             if not isinstance(text, str):
                 yield f"has {here} {text!r}: a label is text, put it in quotes"
+            elif key == MADE_UP_LABEL:
+                yield f"has {here}, which cdk8s made up: select pods by labels of their own"
             elif len(text) > LABEL_LENGTH:
                 yield f"has {here} of {len(text)} characters: a label value has at most {LABEL_LENGTH}"
             elif not LABEL_VALUE.fullmatch(text):
@@ -140,23 +142,27 @@ def _check_labels(mapping: Document, path: str) -> Iterator[str]:
 def _check_ports(mapping: Document, path: str) -> Iterator[str]:
     for field in PORT_FIELDS:
         port = mapping.get(field)
-        if isinstance(port, int) and port not in PORT_NUMBERS:
+        if isinstance(port, int | float) and port not in PORT_NUMBERS:
             yield f"has {_join(path, field)} {port}: a port is a number from 1 to 65535"
 
 
 def _check_quantities(mapping: Document, path: str) -> Iterator[str]:
     if "sizeLimit" in mapping:
-        yield from _check_quantity(_join(path, "sizeLimit"), mapping["sizeLimit"])
+        yield from _check_quantity(_join(path, "sizeLimit"), mapping["sizeLimit"], in_bytes=True)
     for field in QUANTITY_MAPS:
-        for resource, amount in (mapping.get(field) or {}).items():
-            yield from _check_quantity(f"{_join(path, field)}.{resource}", amount)
+        amounts = mapping.get(field)
+        for resource, amount in amounts.items() if isinstance(amounts, dict) else ():
+            yield from _check_quantity(f"{_join(path, field)}.{resource}", amount, in_bytes=resource in BYTES)
 
 
-def _check_quantity(path: str, amount: object) -> Iterator[str]:
+def _check_quantity(path: str, amount: object, *, in_bytes: bool) -> Iterator[str]:
     try:
-        quantity(amount)
+        number = quantity(amount)
     except ValueError as error:
         yield f"has {path} {error}"
+        return
+    if in_bytes and number != number.to_integral_value():
+        yield f"has {path} {amount}, which is {number} bytes: m is for thousandths, write Mi for mebibytes"
 
 
 def _check_limits(resources: Document, path: str) -> Iterator[str]:
@@ -215,8 +221,19 @@ def _sni_matches(spec: Document) -> Iterator[tuple[str, Document]]:
 def _check_container(container: Document) -> Iterator[str]:
     name = container["name"]
     image = container.get("image", "")
-    if "@" not in image and ":" not in image.rpartition("/")[2]:
-        yield f"has container {name} with image {image!r} without a tag: name the release, as in {image or 'app'}:1.2"
+    if not IMAGE.fullmatch(image):
+        yield f"has container {name} with image {image!r}, which is no image: registry.example.com/app:1.2 is one"
+    elif "@" not in image and ":" not in image.rpartition("/")[2]:
+        yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
+    for variable in container.get("env", []):
+        if not VARIABLE.fullmatch(variable["name"]):
+            yield (
+                f"has container {name} with the environment variable {variable['name']!r}: "
+                "use letters, digits, _, - and ., and no digit first"
+            )
+    for mount in container.get("volumeMounts", []):
+        if not mount["mountPath"].startswith("/"):
+            yield f"has container {name} mount {mount['mountPath']!r}: a mount path begins with /"
     for what, names in (
         ("port name", (port.get("name") for port in container.get("ports", []))),
         ("environment variable", (variable["name"] for variable in container.get("env", []))),
@@ -244,13 +261,19 @@ def _check_probes(container: Document) -> Iterator[str]:
                 )
 
 
-def _check_mounts(container: Document, pod: Document) -> Iterator[str]:
+def _check_volumes(document: Document) -> Iterator[str]:
+    pod = pod_template(document).get("spec") or {}
     volumes = [volume["name"] for volume in pod.get("volumes", [])]
-    for mount in container.get("volumeMounts", []):
-        if mount["name"] not in volumes:
-            yield (
-                f"has container {container['name']} mount volume {mount['name']}, but the pod has {_listed(volumes)}"
-            )
+    claimed = [claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])]
+    for twice in _repeated(volumes):
+        yield f"has two volumes named {twice}: rename one"
+    for container in containers(document):
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] not in (*volumes, *claimed):
+                yield (
+                    f"has container {container['name']} mount volume {mount['name']}, but the pod has "
+                    f"{_listed([*volumes, *claimed])}"
+                )
 
 
 def _listed(names: list[str]) -> str:

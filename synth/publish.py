@@ -54,8 +54,10 @@ class Difference:
 def compare(tree: Tree, root: Path) -> list[Difference]:
     """Where the directory below `root` differs from the tree, by path. Reads only.
 
+    A link is a difference wherever it is: Git would keep the link, not what is behind it.
+
     Raises:
-        ToolError: a file cannot be read.
+        ToolError: a file or folder cannot be read.
     """
     differences = []
     for path, file in tree.files.items():
@@ -65,7 +67,12 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
         elif actual != wanted:
             state = State.CHANGED if is_generated(actual) else State.FOREIGN
             differences.append(Difference(path, state, actual, wanted))
-    differences += [Difference(path, State.MISSING) for path in tree.external if _read(root, path) is None]
+    for path, external in tree.external.items():
+        actual = _read(root, path)
+        if actual is None:
+            differences.append(Difference(path, State.MISSING))
+        elif external.line not in actual.splitlines():
+            differences.append(Difference(path, State.CHANGED, actual))
     for path in _files_on_disk(tree, root):
         if path not in tree.files and path not in tree.external:
             actual = _read(root, path) or ""
@@ -80,34 +87,38 @@ def publish(tree: Tree, root: Path) -> list[Difference]:
     directory is either as it was or as it shall be. Files without the generated header are left alone.
 
     Raises:
-        DefinitionError: a hand-written file stands where a generated one belongs.
+        DefinitionError: a hand-written file stands where a generated one belongs, or an external one is not what
+            it must be.
         ToolError: the directory cannot be written to.
     """
     differences = compare(tree, root)
-    in_the_way = [d.path for d in differences if d.state is State.FOREIGN and d.path in tree.files]
-    if in_the_way:
-        raise DefinitionError(
-            "\n".join(
-                f"{path} does not say that it is generated, so it is somebody's own, and the charts want its place: "
-                "move it away, or delete it if it is an old output"
-                for path in in_the_way
-            )
-        )
+    problems = [problem for d in differences if (problem := _problem(tree, d))]
+    if problems:
+        raise DefinitionError("\n".join(problems))
     written = [d for d in differences if d.path in tree.files]
     removed = [d for d in differences if d.state is State.EXTRA]
     _replace_all(root, written, removed)
     return differences
 
 
+def _problem(tree: Tree, difference: Difference) -> str:
+    """What keeps a difference from being put right; empty where nothing does."""
+    path = difference.path
+    if external := tree.external.get(path):
+        state = "is missing" if difference.state is State.MISSING else f"has no line {external.line!r}"
+        return f"{path} {state}, and charts do not make it: `{external.made_by}` does"
+    if difference.state is State.FOREIGN and path in tree.files:
+        return (
+            f"{path} does not say that it is generated, so it is somebody's own, and the charts want its place: "
+            "move it away, or delete it if it is an old output"
+        )
+    return ""
+
+
 def summary(tree: Tree, differences: Sequence[Difference]) -> str:
     """What `publish` did, for a person: a line for every file that it wrote, removed or left alone."""
     done = {State.MISSING: "added", State.CHANGED: "changed", State.EXTRA: "removed", State.FOREIGN: "left alone"}
-    lines = [
-        f"  missing    {d.path}: charts do not make this file, `python -m scripts refresh flux` does"
-        if d.path in tree.external
-        else f"  {done[d.state]:10} {d.path}"
-        for d in differences
-    ]
+    lines = [f"  {done[d.state]:10} {d.path}" for d in differences]
     unchanged = len(tree.files) - sum(d.path in tree.files for d in differences)
     return "\n".join([*lines, f"{unchanged} files unchanged"])
 
@@ -143,17 +154,15 @@ def _replace_all(root: Path, written: Sequence[Difference], removed: Sequence[Di
         for beside, _ in staged:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-        for path in done:
-            _restore(root / path, before[path])
+        lost = [path for path in done if not _restored(root / path, before[path])]
         for folder in reversed(folders):
             with suppress(OSError):
                 folder.rmdir()
         if isinstance(error, OSError):
-            place = error.filename2 or error.filename or root
-            raise ToolError(
-                f"{place} cannot be written: {error.strerror}; everything is left as it was, "
-                "make the folder writable and run again"
-            ) from error
+            names = {str(beside): str(target) for beside, target in staged}
+            place = str(error.filename2 or error.filename or root)
+            state = f"{', '.join(lost)} could not be put back" if lost else "everything is left as it was"
+            raise ToolError(f"{names.get(place, place)} cannot be written: {error.strerror}; {state}") from error
         raise
     for difference in removed:
         _remove_empty_folders(root, difference.path)
@@ -167,12 +176,15 @@ def _make_folder(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def _restore(path: Path, content: str | None) -> None:
-    with suppress(OSError):
+def _restored(path: Path, content: str | None) -> bool:
+    try:
         if content is None:
             path.unlink()
         else:
             path.write_bytes(content.encode(errors="surrogateescape"))
+    except OSError:
+        return False
+    return True
 
 
 def _remove_empty_folders(root: Path, path: str) -> None:
@@ -182,18 +194,28 @@ def _remove_empty_folders(root: Path, path: str) -> None:
 
 
 def _read(root: Path, path: str) -> str | None:
+    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe."""
+    place = root / path
     try:
+        if place.exists() and (place.resolve() != root.resolve() / path or not (place.is_file() or place.is_dir())):
+            return ""
         # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
-        return (root / path).read_bytes().decode(errors="surrogateescape")
+        return place.read_bytes().decode(errors="surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return "" if place.is_symlink() else None
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _files_on_disk(tree: Tree, root: Path) -> Iterator[str]:
-    """Every file below the tree's top folders, whoever made it."""
+    """Every file below the tree's top folders, whoever made it, and every link to a folder."""
     for top in sorted({path.partition("/")[0] for path in tree.files}):
-        for folder, _, names in os.walk(root / top):
-            for name in names:
+        for folder, folders, names in os.walk(root / top, onerror=_refuse):
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            for name in (*names, *links):
                 yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise ToolError(f"{error.filename} cannot be read: {error.strerror}") from error

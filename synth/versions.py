@@ -12,7 +12,14 @@ VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
 
 @cache
 def _versions() -> dict[str, str]:
-    loaded = yaml.load(VERSIONS_FILE.read_text("utf-8"), yaml.CSafeLoader)
+    try:
+        loaded = yaml.load(VERSIONS_FILE.read_text("utf-8"), yaml.CSafeLoader)
+    except OSError as error:
+        raise DefinitionError(f"versions.yaml cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise DefinitionError(f"versions.yaml is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, dict):
+        raise DefinitionError("versions.yaml has no names with versions: write lines like flux: 2.9.4")
     for name, version in loaded.items():
         if not isinstance(version, str):
             raise DefinitionError(

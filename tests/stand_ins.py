@@ -1,5 +1,6 @@
 """Stand-ins for tools: they record how they are called, and say and end as a test wants."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,7 @@ from pathlib import Path
 # What shell scripts need, and nothing that a test stands in for.
 SYSTEM = "/usr/bin:/bin"
 
-TEMPLATE = """#!{python}
-import os, shlex, sys, time
+TEMPLATE = """import os, shlex, sys, time
 with open({calls!r}, "a") as calls:
     calls.write(shlex.join([{tool!r}, *sys.argv[1:]]) + "\\n")
 arguments = " ".join(sys.argv[1:])
@@ -28,9 +28,12 @@ class StandIns:
 
     def put(self, tool: str, script: str = "") -> None:
         self.folder.mkdir(exist_ok=True)
-        file = self.folder / tool
         calls = str(self.folder / ".calls")
-        file.write_text(TEMPLATE.format(python=sys.executable, calls=calls, tool=tool, script=script), "utf-8")
+        program = self.folder / f".{tool}.py"
+        program.write_text(TEMPLATE.format(calls=calls, tool=tool, script=script), "utf-8")
+        # Through sh, because a path with a space cannot stand in a first line.
+        file = self.folder / tool
+        file.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} "$@"\n', "utf-8")
         file.chmod(0o755)
 
     def calls(self) -> list[str]:

@@ -1,6 +1,7 @@
 """`python main.py` and `cdk8s synth` as a person runs them, with the mistakes that a person makes."""
 
 import os
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,9 @@ def workshop(tmp_path: Path) -> Workshop:
         (
             "charts/web_app.py",
             ("enable_service_links=", "enable_service_link="),
-            "PodSpec has no field enable_service_link: did you mean enable_service_links? (charts/web_app.py line ",
+            "PodSpec has no field enable_service_link: did you mean enable_service_links? (charts/test_app.py "
+            "line 16, in "
+            "charts/web_app.py line ",
         ),
         (
             "charts/test_app.py",
@@ -62,7 +65,9 @@ def workshop(tmp_path: Path) -> Workshop:
         (
             "charts/graphwiki.py",
             ("port=8000", 'port="http"'),
-            "type of argument container_port must be one of (int, float); got str instead (charts/web_app.py line ",
+            "type of argument container_port must be one of (int, float); got str instead (charts/graphwiki.py "
+            "line 20, in "
+            "charts/web_app.py line ",
         ),
         ("charts/graphwiki.py", ("port=8000,", "port=8000"), "(charts/graphwiki.py line "),
         (
@@ -73,12 +78,60 @@ def workshop(tmp_path: Path) -> Workshop:
         (
             "charts/__init__.py",
             ('"graphwiki.GraphWiki"', '"graphwiki.Wiki"'),
-            "charts/__init__.py: APPS names graphwiki.Wiki, but there is no Wiki in charts/graphwiki.py",
+            "charts/__init__.py: APPS has graphwiki.Wiki, but charts/graphwiki.py has no Wiki\n",
         ),
         (
             "charts/test_app.py",
             ("pinned('nginx-unprivileged')", "pinned('nginx')"),
             "versions.yaml has no version of nginx; it has ",
+        ),
+        (
+            "charts/__init__.py",
+            ('"test_app.TestApp",', '"test_app.TestApp"'),
+            "charts/__init__.py: APPS has 'test_app.TestAppgraphwiki.GraphWiki': write a module of charts/ and "
+            "its chart",
+        ),
+        (
+            "charts/graphwiki.py",
+            ("self.app = WebApp(", "self.web = WebApp("),
+            "charts/__init__.py: graphwiki.GraphWiki has no WebApp as its attribute app, as GraphWiki has\n",
+        ),
+        (
+            "charts/graphwiki.py",
+            ("port=8000", "port=80"),
+            "graphwiki cannot listen on port 80: take one from 1025 on, which needs no privilege, and none of Istio's "
+            "own, 15000 to 15099 (charts/graphwiki.py line 20, in charts/web_app.py line ",
+        ),
+        ("charts/graphwiki.py", ("port=8000", "port=15006"), "graphwiki cannot listen on port 15006: "),
+        (
+            "charts/graphwiki.py",
+            ("port=8000,", 'port=8000, health_path="health",'),
+            "graphwiki has the health path 'health': a path begins with /, as in /healthz (charts/graphwiki.py line 20",
+        ),
+        (
+            "charts/graphwiki.py",
+            ('Range("64Mi", "256Mi")', 'Range("64m", "256Mi")'),
+            "resources.requests.memory 64m, which is 0.064 bytes: m is for thousandths, write Mi for mebibytes",
+        ),
+        (
+            "charts/graphwiki.py",
+            ('namespace="graphwiki"', 'namespace="istio-system"'),
+            "graphwiki: Namespace istio-system belongs to Helm release istio-base, which brings it: choose "
+            "another name "
+            "or namespace (charts/graphwiki.py)\n",
+        ),
+        (
+            "charts/environments.py",
+            ("ssh://git@git.example.com/graphwiki/platform.git", "git@github.com:graphwiki/platform.git"),
+            "local: Flux does not know git_url 'git@github.com:graphwiki/platform.git': write it as "
+            "ssh://git@github.com/graphwiki/platform.git (charts/environments.py line ",
+        ),
+        ("charts/environments.py", ('git_branch="main"', 'git_branch=""'), "local: git_branch '' is no branch: write"),
+        (
+            "charts/environments.py",
+            ('wiki_storage="1Gi"', "wiki_storage=1"),
+            "type of argument value must be str; got int instead (charts/graphwiki.py line 20, in "
+            "charts/web_app.py line",
         ),
     ],
     ids=[
@@ -94,6 +147,16 @@ def workshop(tmp_path: Path) -> Workshop:
         "duplicate chart",
         "unknown app",
         "unknown version",
+        "forgotten comma",
+        "no WebApp",
+        "privileged port",
+        "port of Istio",
+        "relative health path",
+        "thousandths of a byte",
+        "namespace of others",
+        "Git address as people write it",
+        "empty branch",
+        "number for a size",
     ],
 )
 def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
@@ -141,11 +204,11 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
     broken = workshop.deployed()
     told = workshop.check()
     assert told.code == 1
-    assert told.err == "deploy/ differs from the charts in 4 files: run `make synth` and commit what it writes\n"
-    assert "deploy/apps/graphwiki/service.yaml: not what the charts give\n" in told.out
+    assert told.err == "deploy/ differs from the charts in 4 files\n"
+    assert "deploy/apps/graphwiki/service.yaml: not what the charts give, run `make synth`\n" in told.out
     assert "-    port: 81\n+    port: 80\n" in told.out
-    assert "deploy/platform/gateway/gateway.yaml: missing\n" in told.out
-    assert "deploy/apps/gone/service.yaml: no longer made by any chart\n" in told.out
+    assert "deploy/platform/gateway/gateway.yaml: missing, run `make synth`\n" in told.out
+    assert "deploy/apps/gone/service.yaml: no longer made by any chart, run `make synth`\n" in told.out
     assert "deploy/notes.md: not generated" in told.out
     assert workshop.deployed() == broken
 
@@ -158,13 +221,46 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
 
 
 def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop) -> None:
-    (workshop.root / "deploy").rename(workshop.root / "elsewhere")
-    (workshop.root / "deploy").write_text("in the way\n")
+    shutil.rmtree(workshop.root / "deploy/platform")
+    (workshop.root / "deploy/platform").write_text("in the way\n")
+    (workshop.root / "deploy/apps/kustomization.yaml").unlink()
+    before = workshop.deployed()
     ended = workshop.synth()
     assert ended.code == 3
-    assert "cannot be written" in ended.err
-    assert "everything is left as it was" in ended.err
-    assert (workshop.root / "deploy").read_text() == "in the way\n"
+    assert "deploy/platform cannot be written: File exists; everything is left as it was" in ended.err
+    assert workshop.deployed() == before
+
+
+def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Workshop) -> None:
+    components = workshop.root / "deploy/flux/flux-system/gotk-components.yaml"
+    components.unlink()
+    ended = workshop.synth()
+    assert ended.code == 1
+    assert ended.err == (
+        "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: "
+        "`python -m scripts refresh flux` does\n"
+    )
+    components.touch()
+    told = workshop.check()
+    assert told.code == 1
+    assert "gotk-components.yaml: not the pinned version's: `python -m scripts refresh flux` makes it" in told.out
+
+
+def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
+    ended = workshop.run(sys.executable, "main.py", TMPDIR="/nowhere")
+    assert ended.code == 3
+    assert ended.err.startswith("cdk8s cannot start: ")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_fault_of_the_compiler_is_not_blamed_on_a_chart(workshop: Workshop) -> None:
+    workshop.edit(
+        "synth/tree.py", "    return type(chart).__module__", "    return chart.nothing  # type(chart).__module__"
+    )
+    ended = workshop.synth()
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+    assert ended.err.splitlines()[-1].startswith("AttributeError: ")
 
 
 def test_a_missing_node_is_named(workshop: Workshop) -> None:
@@ -205,6 +301,17 @@ def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Worksh
     assert ended.code == 1
     assert "a port is a number from 1 to 65535 (charts/graphwiki.py)" in ended.err
     assert "    at " not in ended.err
+
+
+@pytest.mark.parametrize("output", ["deploy", "./deploy/", "deploy/apps"])
+def test_cdk8s_synth_refuses_to_empty_deploy(workshop: Workshop, output: str) -> None:
+    before = workshop.deployed()
+    for arguments in (["--output", output], [f"--output={output}"], ["-o", output]):
+        ended = workshop.run(".venv/bin/cdk8s", "synth", *arguments)
+        assert ended.code == 2
+        assert ended.err.startswith("cdk8s: the output folder of cdk8s is dist/, which it empties")
+    assert workshop.run(".venv/bin/cdk8s", "synth", CDK8S_OUTPUT=output).code == 2
+    assert workshop.deployed() == before
 
 
 def _old_node(folder: Path) -> Path:

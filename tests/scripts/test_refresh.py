@@ -11,6 +11,7 @@ from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descripti
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.versions import pinned
+from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Workshop
 
 CRDS = ROOT / "imports" / "crds"
@@ -94,17 +95,9 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop.at(tmp_path)
 
 
-def stand_in(workshop: Workshop, tool: str, script: str) -> str:
-    """Put a stand-in for a tool on a PATH that has nothing else; it writes its arguments to `calls`."""
-    folder = workshop.root / "bin"
-    folder.mkdir(exist_ok=True)
-    file = folder / tool
-    file.write_text(
-        f"#!{sys.executable}\nimport sys\n"
-        f"open({str(workshop.root / 'calls')!r}, 'a').write(' '.join(['{tool}', *sys.argv[1:]]) + '\\n')\n{script}\n"
-    )
-    file.chmod(0o755)
-    return str(folder)
+@pytest.fixture
+def tools(workshop: Workshop) -> StandIns:
+    return StandIns(workshop.root / "bin")
 
 
 MANIFEST = """
@@ -119,12 +112,12 @@ spec: {versions: [{schema: {description: gone, properties: {description: {type: 
 """
 
 
-def test_flux_is_asked_for_the_pinned_version(workshop: Workshop) -> None:
-    path = stand_in(workshop, "flux", f"print({MANIFEST!r})")
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=path)
+def test_flux_is_asked_for_the_pinned_version(workshop: Workshop, tools: StandIns) -> None:
+    tools.put("flux", f"print({MANIFEST!r})")
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
     assert ended.code == 0, ended.err
     call = f"flux install --export --version=v{pinned('flux')} --components={','.join(FLUX_COMPONENTS)}"
-    assert (workshop.root / "calls").read_text() == f"{call}\n"
+    assert tools.calls() == [call]
     assert f"$ {call}\n" in ended.err
     text = (workshop.root / "deploy/flux/flux-system/gotk-components.yaml").read_text()
     assert f"# Flux Version: v{pinned('flux')}\n" in text
@@ -132,10 +125,10 @@ def test_flux_is_asked_for_the_pinned_version(workshop: Workshop) -> None:
     assert [document["kind"] for document in load(text)] == ["Namespace", "CustomResourceDefinition"]
 
 
-def test_a_failing_flux_is_told_and_the_manifest_stays(workshop: Workshop) -> None:
+def test_a_failing_flux_is_told_and_the_manifest_stays(workshop: Workshop, tools: StandIns) -> None:
     before = workshop.deployed()
-    path = stand_in(workshop, "flux", "sys.exit('no such version')")
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=path)
+    tools.put("flux", "sys.exit('no such version')")
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
     assert ended.code == 3
     assert "no such version" in ended.err
     assert "failed with exit code 1; its output is above" in ended.err
@@ -159,16 +152,17 @@ def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
     assert {path.name: path.read_bytes() for path in CRDS.iterdir()} == before
 
 
-def test_go_downloads_without_the_callers_flags(workshop: Workshop) -> None:
+def test_go_downloads_without_the_callers_flags(workshop: Workshop, tools: StandIns) -> None:
     script = "import json, os\nassert os.environ['GOFLAGS'] == ''\nprint(json.dumps({'Dir': '/nowhere'}))"
-    path = stand_in(workshop, "go", script)
+    tools.put("go", script)
+    path = str(tools.folder)
     ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "crds", PATH=path, GOFLAGS="-mod=vendor")
     assert ended.code == 3
     assert ended.err.splitlines()[-1] == (
         f"istio.io/api@v{pinned('istio-api')} has no kubernetes/customresourcedefinitions.gen.yaml: "
         "its project moved the file, say where to in scripts/"
     )
-    assert (workshop.root / "calls").read_text() == f"go mod download -json istio.io/api@v{pinned('istio-api')}\n"
+    assert tools.calls() == [f"go mod download -json istio.io/api@v{pinned('istio-api')}"]
 
 
 def test_help_needs_neither_node_nor_cdk8s() -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 from synth.checks import Provided
 from synth.manifest import Document, load
-from synth.tree import File, Tree
+from synth.tree import KUSTOMIZATION_VERSION, File, Tree
 
 LABELS = {"app.kubernetes.io/name": "wiki"}
 WIKI = "charts/wiki.py"
+KUSTOMIZATION = {"apiVersion": KUSTOMIZATION_VERSION, "kind": "Kustomization"}
 
 ENVIRONMENT = """
 apiVersion: v1
@@ -48,15 +49,23 @@ spec:
     metadata: {labels: {app.kubernetes.io/name: wiki}}
     spec:
       serviceAccountName: wiki
+      automountServiceAccountToken: false
+      securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
       containers:
       - name: wiki
         image: wiki:1.0
         ports: [{name: http, containerPort: 8000}]
         env: [{name: DEBUG, value: "false"}]
+        startupProbe: {httpGet: {path: /, port: http}}
         readinessProbe: {httpGet: {path: /, port: http}}
+        livenessProbe: {httpGet: {path: /, port: http}}
         resources:
-          requests: {cpu: 50m, memory: 64Mi}
-          limits: {cpu: 500m, memory: 256Mi}
+          requests: {cpu: 50m, memory: 64Mi, ephemeral-storage: 64Mi}
+          limits: {cpu: 500m, memory: 256Mi, ephemeral-storage: 256Mi}
+        securityContext:
+          allowPrivilegeEscalation: false
+          capabilities: {drop: [ALL]}
+          readOnlyRootFilesystem: true
         volumeMounts: [{name: pages, mountPath: /data}]
       volumes:
       - name: pages
@@ -142,4 +151,4 @@ def put(document: Document, path: str, value: Any) -> None:
 def tree(documents: list[Document]) -> Tree:
     """Each document in a file of its own below deploy/apps/wiki."""
     files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
-    return Tree({**files, "deploy/apps/kustomization.yaml": File(({"kind": "Kustomization"},), WIKI)})
+    return Tree({**files, "deploy/apps/kustomization.yaml": File((KUSTOMIZATION,), WIKI)})

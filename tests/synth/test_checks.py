@@ -378,3 +378,30 @@ def test_what_is_provided_counts_in_its_own_namespace_only() -> None:
     assert violations(documents) == []
     elsewhere = [Provided("Secret", "key", by="somebody", namespace="other"), *PROVIDED[:4]]
     assert any("needs Secret key" in str(violation) for violation in check(tree(documents), elsewhere))
+
+
+def test_what_others_bring_may_not_be_defined_here() -> None:
+    documents = environment()
+    documents.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}})
+    assert violations(documents) == [
+        "wiki: Namespace istio-system belongs to Istio, which brings it: choose another name or namespace "
+        "(charts/wiki.py)"
+    ]
+
+
+def test_what_kubernetes_and_cert_manager_make_is_there() -> None:
+    documents = environment()
+    pod = find(documents, "Deployment")["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "default"
+    pod["containers"][0]["envFrom"] = [{"configMapRef": {"name": "kube-root-ca.crt"}}, {"secretRef": {"name": "tls"}}]
+    assert len(violations(documents)) == 1
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"secretName": "tls"}}
+    documents.append({**certificate, "metadata": {"name": "tls", "namespace": "wiki"}})
+    assert violations(documents) == []
+
+
+def test_every_mirror_of_a_route_is_checked() -> None:
+    documents = environment()
+    destination = {"host": "nowhere.wiki.svc.cluster.local", "port": {"number": 80}}
+    find(documents, "VirtualService")["spec"]["http"][0]["mirrors"] = [{"destination": destination}]
+    assert "sends to Service nowhere in namespace wiki" in violations(documents)[0]

@@ -122,12 +122,111 @@ def test_what_kubernetes_would_refuse_is_no_quantity(text: str) -> None:
             [{"name": "http", "containerPort": 8000}, {"name": "http", "containerPort": 8001}],
             "has container wiki with the port name http twice: keep one",
         ),
+        ("Service", "spec/ports/0/port", 8000.5, "port 8000.5: a port is a number from 1 to 65535"),
+        ("Deployment", f"{CONTAINER}/image", "Graph Wiki:latest", "image 'Graph Wiki:latest', which is no image"),
+        ("Deployment", f"{CONTAINER}/image", "wiki:", "with image 'wiki:', which is no image"),
+        ("Deployment", f"{CONTAINER}/image", "wiki@sha256:abc", "which is no image"),
+        (
+            "Deployment",
+            f"{CONTAINER}/env/0/name",
+            "WIKI DEBUG",
+            "variable 'WIKI DEBUG': use letters, digits, _, - and .",
+        ),
+        ("Deployment", f"{CONTAINER}/volumeMounts/0/mountPath", "data", "mount 'data': a mount path begins with /"),
+        (
+            "Deployment",
+            "spec/template/spec/volumes",
+            [{"name": "pages", "emptyDir": {}}, {"name": "pages", "emptyDir": {}}],
+            "has two volumes named pages: rename one",
+        ),
+        (
+            "PersistentVolumeClaim",
+            "spec/resources/requests/storage",
+            "1m",
+            "storage 1m, which is 0.001 bytes: m is for thousandths, write Mi for mebibytes",
+        ),
+        ("ServiceAccount", "metadata/name", "wiki-sa-c8a3632a", "has a name that cdk8s made up"),
+        (
+            "Service",
+            "metadata/labels",
+            {"cdk8s.io/metadata.addr": "c8a3632a"},
+            "has metadata.labels[cdk8s.io/metadata.addr], which cdk8s made up: select pods by labels of their own",
+        ),
     ],
 )
 def test_a_wrong_value_gives_its_sentence(kind: str, path: str, value: Any, problem: str) -> None:
     found = problems(kind, path, value)
     assert len(found) == 1
     assert problem in found[0]
+
+
+SECURITY = f"{CONTAINER}/securityContext"
+POD = "spec/template/spec"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (f"{POD}/securityContext/runAsNonRoot", False, "securityContext.runAsNonRoot False: it must be true"),
+        (f"{POD}/securityContext/runAsUser", 0, "run as user 0, which is root: use a high number, as in 10001"),
+        (
+            f"{POD}/securityContext/seccompProfile/type",
+            "Unconfined",
+            "securityContext.seccompProfile.type Unconfined: it must be RuntimeDefault",
+        ),
+        (f"{SECURITY}/allowPrivilegeEscalation", None, "allowPrivilegeEscalation None: it must be false"),
+        (f"{SECURITY}/capabilities", None, "securityContext.capabilities.drop None: it must be ['ALL']"),
+        (f"{SECURITY}/readOnlyRootFilesystem", False, "readOnlyRootFilesystem False: it must be true"),
+        (f"{POD}/automountServiceAccountToken", None, "mounts a token of its ServiceAccount"),
+        (f"{POD}/hostNetwork", True, "shares the node's Network: leave hostNetwork out"),
+        (f"{CONTAINER}/resources/limits/memory", None, "has container wiki without limits for memory: set them"),
+        (
+            f"{CONTAINER}/resources/requests",
+            None,
+            "has container wiki without requests for cpu, memory, ephemeral-storage: set them",
+        ),
+        (f"{CONTAINER}/livenessProbe", None, "has container wiki without livenessProbe: say how to ask it"),
+    ],
+)
+def test_a_pod_that_is_not_restricted_or_not_bounded_gives_its_sentence(path: str, value: Any, problem: str) -> None:
+    found = problems("Deployment", path, value)
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+def test_a_job_needs_no_probes() -> None:
+    job = find(environment(), "Deployment")
+    job["kind"] = "Job"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        put(job, f"{CONTAINER}/{probe}", None)
+    assert list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+def test_a_stateful_set_mounts_the_claims_of_its_templates() -> None:
+    workload = find(environment(), "Deployment")
+    workload["kind"] = "StatefulSet"
+    workload["spec"]["template"]["spec"]["volumes"] = []
+    workload["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "pages"}, "spec": {}}]
+    assert list(check_fields(Object(workload, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"limits": [{"type": "Container", "default": {"cpu": "1"}, "max": {"memory": "1Gi"}}]},
+        {"values": {"labels": ["a"], "requests": "many", "port": "http"}},
+        {"hard": {"pods": "10", "requests.cpu": "1", "requests.memory": "1Gi"}},
+    ],
+)
+def test_fields_of_other_shapes_are_left_alone(spec: dict[str, Any]) -> None:
+    other = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "x", "namespace": "wiki"}, "spec": spec}
+    assert list(check_fields(Object(other, "charts/wiki.py", "deploy/apps/wiki"))) == []
+
+
+def test_the_schema_in_a_crd_is_no_object() -> None:
+    schema = {"properties": {"labels": {"additionalProperties": {"type": "string"}}, "port": {"type": "integer"}}}
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "x.y"}}
+    assert list(check_fields(Object({**crd, "spec": schema}, "charts/wiki.py", "deploy/crds"))) == []
 
 
 @pytest.mark.parametrize("image", ["wiki:1.0", "host:5000/wiki:1.0", "wiki@sha256:" + "0" * 64])

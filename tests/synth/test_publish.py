@@ -7,7 +7,7 @@ import pytest
 
 from synth import DefinitionError, ToolError
 from synth.publish import DIFF_LINES, State, compare, publish, summary, write_file
-from synth.tree import File, Tree, header
+from synth.tree import External, File, Tree, header
 
 SOURCE = "charts/wiki.py"
 OURS = header(SOURCE)
@@ -93,13 +93,77 @@ def test_a_persons_own_file_in_the_way_stops_everything(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
 
-def test_an_external_file_must_be_there_and_is_never_written(tmp_path: Path) -> None:
-    with_external = Tree(tree(a=1).files, frozenset({"deploy/apps/external.yaml"}))
-    differences = publish(with_external, tmp_path)
-    assert states(with_external, tmp_path) == {"deploy/apps/external.yaml": State.MISSING}
-    assert "missing    deploy/apps/external.yaml" in summary(with_external, differences)
-    (tmp_path / "deploy/apps/external.yaml").write_text("theirs: 1\n")
-    assert publish(with_external, tmp_path) == []
+EXTERNAL = External("# Version: 2", "make components")
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "said"),
+    [
+        (None, State.MISSING, "is missing"),
+        ("# Version: 1\n", State.CHANGED, "has no line '# Version: 2'"),
+        ("", State.CHANGED, "has no line '# Version: 2'"),
+    ],
+)
+def test_an_external_file_that_is_not_as_it_must_be_stops_everything(
+    tmp_path: Path, content: str | None, state: State, said: str
+) -> None:
+    with_external = Tree(tree(a=1).files, {"deploy/apps/external.yaml": EXTERNAL})
+    (tmp_path / "deploy/apps").mkdir(parents=True)
+    external = tmp_path / "deploy/apps/external.yaml"
+    if content is not None:
+        external.write_text(content)
+    assert states(with_external, tmp_path)["deploy/apps/external.yaml"] == state
+    with pytest.raises(DefinitionError) as error:
+        publish(with_external, tmp_path)
+    assert str(error.value) == (f"deploy/apps/external.yaml {said}, and charts do not make it: `make components` does")
+    assert not (tmp_path / "deploy/apps/a.yaml").exists()
+    external.write_text("# Version: 2\ntheirs: 1\n")
+    publish(with_external, tmp_path)
+    assert compare(with_external, tmp_path) == []
+    assert external.read_text() == "# Version: 2\ntheirs: 1\n"
+
+
+def test_links_and_pipes_are_told_and_left_alone(tmp_path: Path) -> None:
+    publish(tree(a=1, b=1), tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "own.txt").write_text("mine\n")
+    apps = tmp_path / "deploy/apps"
+    (apps / "a.yaml").rename(elsewhere / "a.yaml")
+    (apps / "a.yaml").symlink_to(elsewhere / "a.yaml")
+    (apps / "folder").symlink_to(elsewhere)
+    (apps / "dangling").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(apps / "pipe")
+    assert states(tree(a=1, b=1), tmp_path) == dict.fromkeys(
+        ("deploy/apps/a.yaml", "deploy/apps/dangling", "deploy/apps/folder", "deploy/apps/pipe"), State.FOREIGN
+    )
+    with pytest.raises(DefinitionError, match=r"deploy/apps/a.yaml does not say that it is generated"):
+        publish(tree(a=2, b=2), tmp_path)
+    assert (elsewhere / "a.yaml").read_text() == f"{OURS}value: 1\n"
+
+
+def test_what_cannot_be_put_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tree(a=1, b=1), tmp_path)
+    really_replace, really_write = os.replace, Path.write_bytes
+
+    def replace(source: Path, target: Path) -> None:
+        if target.name == "b.yaml":
+            raise OSError(28, "No space left on device", str(source))
+        really_replace(source, target)
+
+    def write(path: Path, data: bytes) -> int:
+        if path.name == "a.yaml":
+            raise OSError(28, "No space left on device", str(path))
+        return really_write(path, data)
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(ToolError) as error:
+        publish(tree(a=2, b=2), tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}/deploy/apps/b.yaml cannot be written: No space left on device; "
+        "deploy/apps/a.yaml could not be put back"
+    )
 
 
 def test_a_byte_that_is_no_text_is_a_difference(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from synth import DefinitionError
 from synth.manifest import Document
-from synth.tree import Folder, Tree, header, is_generated, render
+from synth.tree import External, Folder, Tree, header, is_generated, render
 
 MODULE = "tests/synth/test_tree.py"
+EXTERNAL = External("# Version: 1", "make components")
 
 
 class Listed:
@@ -24,6 +25,10 @@ class Listed:
 
 def thing(kind: str, name: str = "wiki") -> Document:
     return {"kind": kind, "metadata": {"name": name}, "apiVersion": "v1"}
+
+
+def flux_kustomization(name: str) -> Document:
+    return {"kind": "Kustomization", "metadata": {"name": name}, "apiVersion": "kustomize.toolkit.fluxcd.io/v1"}
 
 
 def rendered(*folders: Folder) -> Tree:
@@ -75,9 +80,43 @@ def test_two_objects_that_want_one_file_are_an_error_naming_both() -> None:
     )
 
 
+def test_a_kustomization_of_flux_does_not_take_the_place_of_the_folders_own() -> None:
+    tree = rendered(Folder("apps/wiki", Listed(flux_kustomization("extra"))))
+    assert names(tree)[:2] == ["kustomization-extra.yaml", "kustomization.yaml"]
+    assert [str(item) for item in tree.objects()] == ["Kustomization extra"]
+    with pytest.raises(DefinitionError, match=r"deploy/apps/wiki/kustomization.yaml is wanted twice"):
+        rendered(Folder("apps/wiki", Listed(thing("Service")), {"Service/wiki": "kustomization.yaml"}))
+
+
+def test_two_charts_may_not_share_a_folder_and_a_chart_may_not_take_the_file_of_others() -> None:
+    with pytest.raises(DefinitionError, match=rf"wanted twice, by {MODULE} and by {MODULE}"):
+        rendered(Folder("apps/wiki", Listed(thing("Service"))), Folder("apps/wiki", Listed(thing("Namespace"))))
+    with pytest.raises(DefinitionError, match=r"components.yaml is wanted twice, by a file of others and by"):
+        rendered(
+            Folder(
+                "flux",
+                Listed(thing("Service")),
+                {"Service/wiki": "components.yaml"},
+                external={"components.yaml": EXTERNAL},
+            )
+        )
+
+
+@pytest.mark.parametrize("path", ["apps/Graph Wiki", "apps/wiki/../x", "apps/-x", "apps//x", "/apps"])
+def test_a_folder_has_a_name_for_every_file_system(path: str) -> None:
+    with pytest.raises(DefinitionError, match=r"is no folder for deploy/: use lower case letters"):
+        rendered(Folder(path, Listed(thing("Service"))))
+
+
+def test_patches_go_into_the_kustomization() -> None:
+    patch = {"target": {"kind": "Namespace"}, "patch": "kind: Namespace\n"}
+    tree = rendered(Folder("flux", Listed(), patches=[patch]))
+    assert tree.files["deploy/flux/kustomization.yaml"].documents[0]["patches"] == [patch]
+
+
 def test_given_file_names_are_kept_and_may_be_shared() -> None:
     given = {"GitRepository/x": "sync.yaml", "Kustomization/x": "sync.yaml"}
-    tree = rendered(Folder("flux", Listed(thing("GitRepository", "x"), thing("Kustomization", "x")), given))
+    tree = rendered(Folder("flux", Listed(thing("GitRepository", "x"), flux_kustomization("x")), given))
     assert [document["kind"] for document in tree.files["deploy/flux/sync.yaml"].documents] == [
         "GitRepository",
         "Kustomization",
@@ -86,7 +125,7 @@ def test_given_file_names_are_kept_and_may_be_shared() -> None:
 
 def test_a_folder_lists_its_files_in_apply_order_with_external_ones_first() -> None:
     chart = Listed(thing("VirtualService"), thing("Deployment"), thing("Unheard"), thing("Namespace"), thing("Service"))
-    tree = rendered(Folder("apps/wiki", chart, external=["components.yaml"]))
+    tree = rendered(Folder("apps/wiki", chart, external={"components.yaml": EXTERNAL}))
     assert resources(tree, "apps/wiki/kustomization.yaml") == [
         "components.yaml",
         "namespace.yaml",
@@ -95,7 +134,7 @@ def test_a_folder_lists_its_files_in_apply_order_with_external_ones_first() -> N
         "virtualservice.yaml",
         "unheard.yaml",
     ]
-    assert tree.external == {"deploy/apps/wiki/components.yaml"}
+    assert tree.external == {"deploy/apps/wiki/components.yaml": EXTERNAL}
     assert "deploy/apps/wiki/components.yaml" not in tree.files
 
 
