@@ -30,21 +30,23 @@ for command in (doctor, up, cluster, image, deploy, flux, logs, open_, check, be
     cli.add_command(command)
 
 
-def main() -> None:
+def execute(arguments: list[str]) -> int:
+    """Run one command line; the exit code. What went wrong is said on standard error."""
     try:
-        cli.main(prog_name="python -m scripts", standalone_mode=False)
+        cli.main(arguments, prog_name="python -m scripts", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.Abort:
         click.echo("interrupted: the same command again continues from where it is", err=True)
-        sys.exit(130)
+        return 130
     except Exception as error:
         if (known := explained(error)) is None:
             raise
         click.echo(known, err=True)
-        sys.exit(known.exit_code)
+        return known.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(execute(sys.argv[1:]))

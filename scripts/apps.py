@@ -159,7 +159,7 @@ def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
                 "docs/operations.md lists causes by symptom"
             )
         click.echo(".", nl=False, err=True)
-        time.sleep(min(2.0, limit / 10))
+        time.sleep(min(0.5, limit / 10))
 
 
 def _answer(port: int, host: str) -> str:

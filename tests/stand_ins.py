@@ -33,7 +33,9 @@ class StandIns:
         program.write_text(TEMPLATE.format(calls=calls, tool=tool, script=script), "utf-8")
         # Through sh, because a path with a space cannot stand in a first line.
         file = self.folder / tool
-        file.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} "$@"\n', "utf-8")
+        file.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(program))} "$@"\n', "utf-8"
+        )
         file.chmod(0o755)
 
     def calls(self) -> list[str]:

@@ -1,6 +1,8 @@
 """The commands for people, with stand-ins for the tools: the exact calls, in order, and what happens when one fails."""
 
+import contextlib
 import http.server
+import io
 import json
 import os
 import shlex
@@ -12,11 +14,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from charts.environments import LOCAL
+from scripts.__main__ import execute
 from scripts.cluster import INFRA, PORTS
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Ended, Workshop
@@ -59,16 +63,17 @@ class Desk:
         return {**cleared, "PATH": self.tools.path, "GRAPHWIKI_SRC": str(self.checkout)}
 
     def run(self, *arguments: str, answer: str = "") -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "scripts", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        """A command in this process; what its tools themselves print goes to the real standard output and error."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO(answer)),
+            contextlib.chdir(ROOT),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = execute(list(arguments))
+        return Ended(code, out.getvalue(), err.getvalue())
 
     def calls(self) -> list[str]:
         return [call.replace(str(self.checkout), "CHECKOUT") for call in self.tools.calls()]
@@ -113,7 +118,9 @@ def test_up_does_all_of_it_in_order(desk: Desk, snapshot: SnapshotAssertion) -> 
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "up"])
-def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(desk: Desk, command: str) -> None:
+def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(
+    desk: Desk, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     arguments = COMMANDS.get(command, ["up", "--yes"])
     assert desk.run(*arguments).code == 0
     steps = desk.calls()
@@ -126,7 +133,7 @@ def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(desk: D
         desk.tools.put(tool, failing)
         ended = desk.run(*arguments)
         assert ended.code == 3
-        assert "it broke" in ended.err
+        assert "it broke" in capfd.readouterr().err
         last = ended.err.splitlines()[-1].replace(str(desk.checkout), "CHECKOUT")
         assert last.startswith(f"{step} failed with exit code 1; its output is above")
         assert desk.calls() == steps[: number + 1]
