@@ -180,9 +180,11 @@ def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: 
     assert len(ended.err.splitlines()) == 1
 
 
-def test_a_run_without_changes_says_so_and_is_quiet_otherwise(workshop: Workshop) -> None:
+def test_a_run_without_changes_says_so_and_is_quiet_otherwise(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = workshop.deployed()
-    ended = workshop.synth()
+    ended = workshop.compile(monkeypatch)
     assert (ended.code, ended.out) == (0, "")
     assert ended.err.endswith(" files unchanged\n")
     assert len(ended.err.splitlines()) == 1
@@ -220,21 +222,23 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
     assert workshop.check().code == 0
 
 
-def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop) -> None:
+def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(workshop.root / "deploy/platform")
     (workshop.root / "deploy/platform").write_text("in the way\n")
     (workshop.root / "deploy/apps/kustomization.yaml").unlink()
     before = workshop.deployed()
-    ended = workshop.synth()
+    ended = workshop.compile(monkeypatch)
     assert ended.code == 3
     assert "deploy/platform cannot be written: File exists; everything is left as it was" in ended.err
     assert workshop.deployed() == before
 
 
-def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Workshop) -> None:
+def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     components = workshop.root / "deploy/flux/flux-system/gotk-components.yaml"
     components.unlink()
-    ended = workshop.synth()
+    ended = workshop.compile(monkeypatch)
     assert ended.code == 1
     assert ended.err == (
         "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from charts.environments import LOCAL
+from synth.manifest import load
 from tests.deployed import DEPLOY, the
 
 FOLDER = "flux/flux-system"
@@ -46,3 +47,11 @@ def test_each_applies_its_folder_prunes_and_tries_again() -> None:
 def test_platform_and_apps_wait_for_what_they_apply_but_flux_does_not_wait_for_itself() -> None:
     waits = {name: the(FOLDER, "Kustomization", name)["spec"]["wait"] for name in ("flux-system", "platform", "apps")}
     assert waits == {"flux-system": False, "platform": True, "apps": True}
+
+
+def test_fluxs_namespace_and_crds_survive_a_mistaken_prune() -> None:
+    kustomization = load((DEPLOY / FOLDER / "kustomization.yaml").read_text("utf-8"))[0]
+    patched = {patch["target"]["kind"]: load(patch["patch"])[0] for patch in kustomization["patches"]}
+    assert set(patched) == {"Namespace", "CustomResourceDefinition"}
+    for patch in patched.values():
+        assert patch["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
