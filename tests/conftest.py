@@ -1,9 +1,13 @@
 """What the tests share: the pinned Node, and one compile of the platform for the whole session."""
 
+from pathlib import Path
+
 import pytest
 
 from synth.runtime import use_pinned_node
 from synth.tree import Tree
+from tests.scripts.desk import TOOLS, Desk
+from tests.stand_ins import StandIns
 
 
 def pytest_configure() -> None:
@@ -16,3 +20,15 @@ def platform() -> Tree:
     from charts.platform import compile_platform
 
     return compile_platform()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    checkout = tmp_path / "checkout"
+    (checkout / "graphwiki").mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    tools = StandIns(tmp_path / "bin")
+    for tool in TOOLS:
+        tools.put(tool)
+    tools.put("tofu", "if 'output' in arguments: print('{}')")
+    return Desk(tools, checkout)

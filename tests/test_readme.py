@@ -1,11 +1,17 @@
 """What the README says is so: its commands, paths, addresses, figures, and the app that it adds."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
+import click
+import pytest
+
+from scripts.__main__ import cli
 from synth.tree import Tree
 from tests.deployed import APPS, the
+from tests.scripts.desk import Desk
 from tests.workshop import ROOT, Workshop
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -61,14 +67,25 @@ def test_every_make_target_that_it_names_exists() -> None:
     assert {first or second for first, second in named} <= targets
 
 
-def test_every_command_of_scripts_that_it_names_exists() -> None:
-    from scripts.__main__ import cli
-    from scripts.refresh import refresh
-
-    named = re.findall(r"`\.venv/bin/python -m scripts ([\w ]+)`", README)
-    known = {*cli.commands, *(f"refresh {name}" for name in refresh.commands)}
+@pytest.mark.parametrize("document", ["README.md", "docs/operations.md"])
+def test_every_command_of_scripts_that_it_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    named = re.findall(r"python -m scripts ([a-z][\w ./-]*[\w/])", text)
     assert named
-    assert set(named) <= known
+    for command in {shlex.join(shlex.split(line)) for line in named}:
+        group: click.Command = cli
+        words = command.split()
+        while words and isinstance(group, click.Group):
+            group = group.commands[words.pop(0)]
+        options = {option for parameter in group.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, command
+
+
+def test_the_commands_by_hand_are_those_that_up_runs(desk: Desk) -> None:
+    section = README.partition("### By hand")[2]
+    by_hand = re.findall(r"^\$ (.+)$", section.partition("```console\n")[2].partition("```")[0], re.MULTILINE)
+    assert desk.run("up").code == 0
+    assert [call.replace("CHECKOUT", "../graphwiki") for call in desk.calls()] == by_hand
 
 
 def test_every_path_that_it_names_exists() -> None:

@@ -1,8 +1,6 @@
 """The commands for people, with stand-ins for the tools: the exact calls, in order, and what happens when one fails."""
 
-import contextlib
 import http.server
-import io
 import json
 import os
 import shlex
@@ -12,20 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from charts.environments import LOCAL
-from scripts.__main__ import execute
 from scripts.cluster import INFRA, PORTS
-from tests.stand_ins import StandIns
+from tests.scripts.desk import TOOLS, Desk
 from tests.workshop import ROOT, Ended, Workshop
 
-TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
 VERSIONS = {
     "tofu": "print('OpenTofu v1.12.6')",
     "k3d": "print('k3d version v5.9.0')",
@@ -48,47 +42,6 @@ COMMANDS = {
     "flux status": ["flux", "status"],
     "logs": ["logs", "test-app"],
 }
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where a person sits: stand-ins on PATH, a checkout of the application, and the project."""
-
-    tools: StandIns
-    checkout: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        cleared = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "GRAPHWIKI_SRC")}
-        return {**cleared, "PATH": self.tools.path, "GRAPHWIKI_SRC": str(self.checkout)}
-
-    def run(self, *arguments: str, answer: str = "") -> Ended:
-        """A command in this process; what its tools themselves print goes to the real standard output and error."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            mock.patch.dict(os.environ, self.environment, clear=True),
-            mock.patch.object(sys, "stdin", io.StringIO(answer)),
-            contextlib.chdir(ROOT),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            code = execute(list(arguments))
-        return Ended(code, out.getvalue(), err.getvalue())
-
-    def calls(self) -> list[str]:
-        return [call.replace(str(self.checkout), "CHECKOUT") for call in self.tools.calls()]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    checkout = tmp_path / "checkout"
-    (checkout / "graphwiki").mkdir(parents=True)
-    (checkout / "pyproject.toml").touch()
-    tools = StandIns(tmp_path / "bin")
-    for tool in TOOLS:
-        tools.put(tool)
-    tools.put("tofu", "if 'output' in arguments: print('{}')")
-    return Desk(tools, checkout)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,44 @@
+"""Where a person sits who runs the commands."""
+
+import contextlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from scripts.__main__ import execute
+from tests.stand_ins import StandIns
+from tests.workshop import ROOT, Ended
+
+TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a person sits: stand-ins on PATH, a checkout of the application, and the project."""
+
+    tools: StandIns
+    checkout: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        cleared = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "GRAPHWIKI_SRC")}
+        return {**cleared, "PATH": self.tools.path, "GRAPHWIKI_SRC": str(self.checkout)}
+
+    def run(self, *arguments: str, answer: str = "") -> Ended:
+        """A command in this process; what its tools themselves print goes to the real standard output and error."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO(answer)),
+            contextlib.chdir(ROOT),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = execute(list(arguments))
+        return Ended(code, out.getvalue(), err.getvalue())
+
+    def calls(self) -> list[str]:
+        return [call.replace(str(self.checkout), "CHECKOUT") for call in self.tools.calls()]
