@@ -68,7 +68,7 @@ $(VENV)/.ready: requirements.txt
 	@touch $@
 
 node_modules/.ready: $(VENV)/.ready package.json package-lock.json .npmrc
-	$(call step,npm ci (cdk8s-cli),$(VENV)/bin/npm ci --loglevel=error --no-progress,\
+	$(call step,npm ci (cdk8s-cli),$(VENV)/bin/npm ci --loglevel=error --no-progress >/dev/null,\
 	  The lines above say why; a missing network is the usual reason.)
 	@touch $@
 

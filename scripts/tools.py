@@ -89,12 +89,33 @@ class Tools:
         if self.dry_run:
             return None
         try:
-            done = subprocess.run(arguments, cwd=cwd, env=environment, stdout=stdout, text=True, check=False)
+            process = subprocess.Popen(arguments, cwd=cwd, env=environment, stdout=stdout, text=True)
         except FileNotFoundError:
             raise ToolError(f"{arguments[0]} is not on PATH: install {wanted(arguments[0])}") from None
-        if done.returncode != 0:
+        with process:
+            output = _to_its_end(process)
+        if process.returncode != 0:
             raise ToolError(
-                f"{shlex.join(arguments)} failed with exit code {done.returncode}; its output is above"
+                f"{shlex.join(arguments)} failed with exit code {process.returncode}; its output is above"
                 + (f"; {hint}" if hint else "")
             )
-        return done.stdout
+        return output
+
+
+def _to_its_end(process: "subprocess.Popen[str]") -> str | None:
+    """Wait for a tool; its output, where that is collected.
+
+    Ctrl-C reaches the tool too. It gets the time to end in its own way: Terraform killed in the middle of an apply
+    would lose track of what it made.
+    """
+    interrupted = False
+    while True:
+        try:
+            output, _ = process.communicate()
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            break
+    if interrupted:
+        raise KeyboardInterrupt
+    return output

@@ -151,8 +151,13 @@ def test_terraform_writes_the_context_where_kubectl_looks(desk: Desk) -> None:
     assert ended.out == "kubeconfig /k/one\n"
 
 
-def test_an_interruption_ends_with_a_sentence(desk: Desk) -> None:
-    desk.tools.put("docker", "open(os.path.dirname(sys.argv[0]) + '/started', 'w').close()\ntime.sleep(30)")
+def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence(desk: Desk) -> None:
+    marks = f"mark = lambda name: open({str(desk.tools.folder)!r} + '/' + name, 'w').close()"
+    desk.tools.put(
+        "docker",
+        f"{marks}\nmark('started')\n"
+        "try: time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(1)\n    mark('tidied')",
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts", "image", "build"],
         cwd=ROOT,
@@ -167,6 +172,7 @@ def test_an_interruption_ends_with_a_sentence(desk: Desk) -> None:
     # Ctrl-C reaches the whole process group: this command and the tool that it runs.
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=20)
+    assert (desk.tools.folder / "tidied").exists()
     assert process.returncode == 130
     assert said.splitlines()[-1] == "interrupted: the same command again continues from where it is"
 

@@ -1,9 +1,12 @@
 """The commands themselves: exit codes, help, the wrong command line."""
 
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
+from scripts.__main__ import cli, execute
 from tests.workshop import ROOT, Ended, Workshop
 
 
@@ -11,11 +14,19 @@ def scripts(*arguments: str) -> Ended:
     return Workshop(ROOT).run(sys.executable, "-m", "scripts", *arguments)
 
 
-@pytest.mark.parametrize("command", [["check"], ["bench"], ["refresh", "crds"], ["refresh", "flux"]])
-def test_every_command_has_help_with_an_example(command: list[str]) -> None:
-    ended = scripts(*command, "--help")
-    assert ended.code == 0
-    assert f"Example: python -m scripts {' '.join(command)}" in ended.out
+def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*words, name))
+        else:
+            yield (*words, name)
+
+
+@pytest.mark.parametrize("words", list(leaves(cli)), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute([*words, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Example: python -m scripts {' '.join(words)}" in said
 
 
 def test_a_wrong_command_line_is_exit_code_2() -> None:
