@@ -13,7 +13,7 @@ import click
 from charts.environments import LOCAL, Environment
 from scripts import options
 from scripts.cluster import PORTS, k3d_cluster
-from scripts.tools import kubernetes_minor, wanted
+from scripts.tools import Tools, kubernetes_minor, wanted
 from synth import ToolError
 from synth.versions import pinned
 
@@ -106,7 +106,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _ports() -> Iterator[Finding]:
-    ours = _cluster_exists()
+    ours = Tools().answers("k3d", "cluster", "list", k3d_cluster())
     for variable, port in PORTS.items():
         if not _listens(port):
             yield Finding(f"port {port}", "free")
@@ -114,15 +114,6 @@ def _ports() -> Iterator[Finding]:
             yield Finding(f"port {port}", f"taken, by the cluster {k3d_cluster()}")
         else:
             yield Finding(f"port {port}", "taken", f"stop what listens there, or set TF_VAR_{variable} to another port")
-
-
-def _cluster_exists() -> bool:
-    try:
-        command = ["k3d", "cluster", "list", k3d_cluster()]
-        listed = subprocess.run(command, capture_output=True, check=False, timeout=30)
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0
 
 
 def _listens(port: int) -> bool:

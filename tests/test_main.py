@@ -307,14 +307,15 @@ def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Worksh
     assert "    at " not in ended.err
 
 
-@pytest.mark.parametrize("output", ["deploy", "./deploy/", "deploy/apps"])
-def test_cdk8s_synth_refuses_to_empty_deploy(workshop: Workshop, output: str) -> None:
+@pytest.mark.parametrize("output", ["deploy", "./deploy/apps", ".", "charts"])
+def test_cdk8s_synth_refuses_to_empty_anything_but_dist(workshop: Workshop, output: str) -> None:
     before = workshop.deployed()
     for arguments in (["--output", output], [f"--output={output}"], ["-o", output]):
         ended = workshop.run(".venv/bin/cdk8s", "synth", *arguments)
         assert ended.code == 2
-        assert ended.err.startswith("cdk8s: the output folder of cdk8s is dist/, which it empties")
+        assert "would be emptied: leave it at dist/, main.py itself writes deploy/" in ended.err
     assert workshop.run(".venv/bin/cdk8s", "synth", CDK8S_OUTPUT=output).code == 2
+    assert (workshop.root / "charts/graphwiki.py").is_file()
     assert workshop.deployed() == before
 
 

@@ -354,14 +354,14 @@ class TestDoctor:
         from scripts import doctor
 
         monkeypatch.setattr(doctor, "_listens", lambda port: port == PORTS["http_port"])
-        monkeypatch.setattr(doctor, "_cluster_exists", lambda: False)
+        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: False)
         taken, free = doctor._ports()
         assert (taken.state, taken.advice) == (
             "taken",
             "stop what listens there, or set TF_VAR_http_port to another port",
         )
         assert (free.state, free.advice) == ("free", "")
-        monkeypatch.setattr(doctor, "_cluster_exists", lambda: True)
+        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: True)
         taken, _ = doctor._ports()
         assert taken.advice == ""
 
