@@ -1,4 +1,8 @@
-"""`python -m scripts`: the commands, and the exit codes 0 done, 1 wrong definition, 2 wrong command line, 3 tool."""
+"""`python -m scripts`: the commands.
+
+Exit codes: 0 done, 1 the definition or the tree is wrong, 2 the command line is wrong, 3 a tool or cluster is
+missing or failed, 130 stopped by the person.
+"""
 
 import sys
 
@@ -8,6 +12,7 @@ except ModuleNotFoundError:
     print("click is not installed: run `make setup`, and use .venv/bin/python -m scripts", file=sys.stderr)  # noqa: T201
     sys.exit(3)
 
+from scripts import options
 from scripts.apps import deploy, logs, open_
 from scripts.bench import bench
 from scripts.check import check
@@ -19,6 +24,9 @@ from scripts.refresh import refresh
 from scripts.tofu import tofu
 from scripts.up import up
 from synth.runtime import explained
+
+INTERRUPTED = 130
+"""The exit code of what a person stopped, by Ctrl-C or by answering no; shells have it for the former."""
 
 
 @click.group()
@@ -39,7 +47,10 @@ def execute(arguments: list[str]) -> int:
         return error.exit_code
     except click.Abort:
         click.echo("interrupted: the same command again continues from where it is", err=True)
-        return 130
+        return INTERRUPTED
+    except options.Declined:
+        click.echo("nothing more was done", err=True)
+        return INTERRUPTED
     except Exception as error:
         if (known := explained(error)) is None:
             raise

@@ -1,10 +1,12 @@
 """The applications in a cluster: deploy a build, follow the logs, open the page."""
 
 import http.client
+import ssl
 import time
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -69,10 +71,26 @@ def open_(page: str, dry_run: bool) -> None:
 
     Example: python -m scripts open rancher
     """
-    address = urls(Tools(dry_run)).get(page)
-    if address:
+    tools = Tools(dry_run)
+    known = urls(tools)
+    if not dry_run:
+        address = address_of(known, page)
         click.echo(address)
         webbrowser.open(address)
+
+
+def address_of(urls: Mapping[str, str], page: str) -> str:
+    """The address of a page.
+
+    Raises:
+        ToolError: Terraform knows none, so there is no cluster.
+    """
+    try:
+        return urls[page]
+    except KeyError:
+        raise ToolError(
+            f"Terraform knows no address of {page}: `python -m scripts cluster up` makes the cluster"
+        ) from None
 
 
 def kubectl(environment: Environment, namespace: str | None = None) -> list[str]:
@@ -137,38 +155,43 @@ def wait_for(tools: Tools, environment: Environment, app: str) -> None:
 
 
 def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
-    """Ask a page until it answers GET with 200, on this machine's loopback and with the page's own Host.
+    """Ask a page until it answers GET with no error, on this machine's loopback and with the page's own Host.
 
-    The name need not resolve. `limit` is in seconds.
+    The name need not resolve, and a certificate need not be trusted. `limit` is in seconds.
 
     Raises:
         ToolError: it does not answer so within the limit.
     """
-    url = urlsplit(address)
     end = time.monotonic() + limit
     click.echo(f"waiting for {address} ", nl=False, err=True)
     while True:
-        said = _answer(url.port or 80, url.netloc)
-        if said == "200 OK":
+        status, said = _answer(urlsplit(address))
+        if status in range(200, 400):
             click.echo(" answers", err=True)
             return
         if time.monotonic() >= end:
             click.echo(err=True)
             raise ToolError(
-                f"{address} did not answer with 200 within {limit:.0f} seconds, the last answer was: {said}; "
+                f"{address} did not answer within {limit:.0f} seconds, the last it said was: {said}; "
                 "docs/operations.md lists causes by symptom"
             )
         click.echo(".", nl=False, err=True)
         time.sleep(min(0.5, limit / 10))
 
 
-def _answer(port: int, host: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _answer(url: SplitResult) -> tuple[int, str]:
+    """The status of a page, 0 for no answer, and what it said."""
+    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"Host": host})
+        if url.scheme == "https":
+            # The host name goes into the TLS greeting, by which the gateway chooses the way.
+            context = ssl._create_unverified_context()  # noqa: S323, the certificate is the local cluster's own
+            connection.connect()
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=url.hostname)
+        connection.request("GET", "/", headers={"Host": url.netloc})
         response = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
+        return 0, str(error) or type(error).__name__
     finally:
         connection.close()
-    return f"{response.status} {response.reason}"
+    return response.status, f"{response.status} {response.reason}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import click
 
@@ -42,14 +43,22 @@ def down(dry_run: bool, yes: bool) -> None:
     Example: python -m scripts cluster down --yes
     """
     if not (yes or dry_run):
-        click.confirm(f"Destroy the cluster {LOCAL.context} with all its data?", abort=True)
-    Tools(dry_run).run(
+        options.ask(f"Destroy the cluster {LOCAL.context} with all its data?")
+    tools = Tools(dry_run)
+    tools.run(*terraform(), "init", "-input=false")
+    # What is in the cluster goes with it, whether the cluster still answers or not.
+    state = json.loads(tools.output(*terraform(), "show", "-json") or "{}")
+    resources = state.get("values", {}).get("root_module", {}).get("resources", [])
+    known = [resource["address"] for resource in resources]
+    if inside := [address for address in known if address.startswith(("helm_release.", "null_resource.platform"))]:
+        tools.run(*terraform(), "state", "rm", *inside)
+    tools.run(
         *terraform(),
         "destroy",
+        "-refresh=false",
         "-auto-approve",
-        environment=_kubeconfig(),
-        hint=f"where the cluster itself is gone, `k3d cluster delete {k3d_cluster()}` and removing "
-        "infra/local/terraform.tfstate end it",
+        environment=_environment(),
+        hint=f"`k3d cluster delete {k3d_cluster()}` says why the cluster stays",
     )
 
 
@@ -75,16 +84,16 @@ def apply(tools: Tools, *, yes: bool) -> None:
         *terraform(),
         "apply",
         *(["-auto-approve"] if yes else []),
-        environment=_kubeconfig(),
+        environment=_environment(),
         hint="mend what it says, then run the same command again: it continues from here",
     )
 
 
-def _kubeconfig() -> dict[str, str]:
-    """The environment in which Terraform writes the context to where kubectl looks for it."""
-    first = os.environ.get("KUBECONFIG", "").partition(os.pathsep)[0]
-    given = {"TF_VAR_kubeconfig": first} if first else {}
-    return {**given, **os.environ}
+def _environment() -> dict[str, str]:
+    """Terraform's variables for what is known here already: the cluster's name, and the file that kubectl reads."""
+    files = [file for file in os.environ.get("KUBECONFIG", "").split(os.pathsep) if file]
+    kubeconfig = str(Path(files[0]).absolute()) if files else "~/.kube/config"
+    return {**os.environ, "TF_VAR_cluster_name": k3d_cluster(), "TF_VAR_kubeconfig": kubeconfig}
 
 
 def urls(tools: Tools) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,16 @@ HOSTS_FILE = "/etc/hosts"
 PAGES = ("wiki", "test", "rancher")
 
 
+VERSION_COMMANDS = {
+    "tofu": ["tofu", "version"],
+    "k3d": ["k3d", "version"],
+    "kubectl": ["kubectl", "version", "--client"],
+    "docker": ["docker", "version", "--format", "{{.Server.Version}}"],
+    "flux": ["flux", "--version"],
+}
+BUILDX = ["docker", "buildx", "version"]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing looked at: `advice` says what to do where it is not as it should be, empty where it is.
@@ -36,13 +47,18 @@ class Finding:
 
 @click.command()
 @options.environment
-def doctor(environment: Environment) -> None:
+@options.dry_run
+def doctor(environment: Environment, dry_run: bool) -> None:
     """Look at tools, Docker, ports, names and unset values; say for each what to do. Changes nothing.
 
     Exit code 3 when the local cluster cannot be made.
 
     Example: python -m scripts doctor
     """
+    if dry_run:
+        for command in (*VERSION_COMMANDS.values(), BUILDX):
+            click.echo(f"$ {shlex.join(command)}", err=True)
+        return
     findings = [*_tools(), *_ports(), *_names(), *_values(environment)]
     for finding in findings:
         mark = "ok" if not finding.advice else "later" if finding.later else "MISSING"
@@ -55,16 +71,17 @@ def doctor(environment: Environment) -> None:
 
 
 def _tools() -> Iterator[Finding]:
-    terraform = "terraform" if shutil.which("terraform") and not shutil.which("tofu") else "tofu"
-    yield _tool("tofu", [terraform, "version"], "1.6")
-    yield _tool("k3d", ["k3d", "version"], pinned("k3d"))
+    yield _tool("tofu", "1.6")
+    yield _tool("k3d", pinned("k3d"))
     yield _kubectl()
     yield _docker()
-    yield _tool("flux", ["flux", "--version"], pinned("flux"), later=True)
+    yield _tool("flux", pinned("flux"), later=True)
 
 
-def _tool(name: str, command: list[str], least: str, *, later: bool = False) -> Finding:
-    version = _version(command)
+def _tool(name: str, least: str, *, later: bool = False) -> Finding:
+    version = _version(VERSION_COMMANDS[name])
+    if version is None and name == "tofu":
+        version = _version(["terraform", "version"])
     if version is None:
         return Finding(name, "not found", f"install {wanted(name)}", later)
     if _numbers(version) < _numbers(least):
@@ -73,7 +90,7 @@ def _tool(name: str, command: list[str], least: str, *, later: bool = False) -> 
 
 
 def _kubectl() -> Finding:
-    version = _version(["kubectl", "version", "--client"])
+    version = _version(VERSION_COMMANDS["kubectl"])
     if version is None:
         return Finding("kubectl", "not found", f"install {wanted('kubectl')}")
     # One minor version on either side of the server's: https://kubernetes.io/releases/version-skew-policy/#kubectl
@@ -85,14 +102,17 @@ def _kubectl() -> Finding:
 def _docker() -> Finding:
     if shutil.which("docker") is None:
         return Finding("docker", "not found", f"install {wanted('docker')}")
-    version = _version(["docker", "version", "--format", "{{.Server.Version}}"])
+    version = _version(VERSION_COMMANDS["docker"])
     if version is None:
         return Finding("docker", "does not answer", "start Docker, and see that `docker info` works for you")
+    if _version(BUILDX) is None:
+        return Finding("docker", "without buildx", "install Docker's buildx plugin, which builds the image")
     return Finding("docker", version)
 
 
 def _version(command: list[str]) -> str | None:
     """The first version number that a command prints; None where it is missing or fails."""
+    click.echo(f"$ {shlex.join(command)}", err=True)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -107,7 +127,9 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _ports() -> Iterator[Finding]:
     ours = Tools().answers("k3d", "cluster", "list", k3d_cluster())
-    for variable, port in PORTS.items():
+    for variable, default in PORTS.items():
+        given = os.environ.get(f"TF_VAR_{variable}", "")
+        port = int(given) if given.isdecimal() else default
         if not _listens(port):
             yield Finding(f"port {port}", "free")
         elif ours:

@@ -1,5 +1,6 @@
 """Flux in a cluster: install it, let it follow this repository, ask it to look now."""
 
+import base64
 from pathlib import Path
 
 import click
@@ -43,15 +44,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         )
     tools = Tools(dry_run)
     folder = f"{environment.path}/flux/{NAMESPACE}"
-    tools.run(
-        *kubectl(environment),
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--filename",
-        f"{folder}/gotk-components.yaml",
-        hint="`python -m scripts cluster status` shows whether the cluster runs",
-    )
+    _apply(tools, environment, f"{folder}/gotk-components.yaml")
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
     tools.run(
         *kubectl(environment),
@@ -71,32 +64,47 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         hint=f"`{' '.join(controllers)} describe pods` says what they wait for",
     )
     _give_access(tools, environment, private_key_file, yes=yes)
-    tools.run(*kubectl(environment), "apply", "--server-side", "--filename", f"{folder}/gotk-sync.yaml")
+    _apply(tools, environment, f"{folder}/gotk-sync.yaml")
     _reconcile(tools, environment, "flux-system")
 
 
-def _give_access(tools: Tools, environment: Environment, private_key_file: Path | None, *, yes: bool) -> None:
-    if private_key_file is None and tools.answers(*kubectl(environment, NAMESPACE), "get", "secret", SECRET):
-        click.echo(f"Secret {SECRET} is there already: it stays", err=True)
-        return
-    key: list[str | Path] = ["--private-key-file", private_key_file] if private_key_file else []
+def _apply(tools: Tools, environment: Environment, file: str) -> None:
+    """Apply a file of Flux's, also where Flux itself has written the same fields since."""
     tools.run(
-        "flux",
-        "create",
-        "secret",
-        "git",
-        SECRET,
-        "--context",
-        environment.context,
-        "--namespace",
-        NAMESPACE,
-        "--url",
-        environment.git_url,
-        *key,
-        hint="is git_url in charts/environments.py an address of your repository, and does its host answer?",
+        *kubectl(environment),
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--filename",
+        file,
+        hint="`python -m scripts cluster status` shows whether the cluster runs",
     )
-    if not (key or yes or tools.dry_run):
-        click.confirm("Add the key above to the repository as a deploy key. Done?", default=True, abort=True)
+
+
+def _give_access(tools: Tools, environment: Environment, private_key_file: Path | None, *, yes: bool) -> None:
+    secret = [*kubectl(environment, NAMESPACE), "get", "secret", SECRET]
+    if private_key_file is None and tools.answers(*secret):
+        public = tools.output(*secret, "--output", "jsonpath={.data.identity\\.pub}")
+        click.echo(f"the key is there already: {base64.b64decode(public).decode().strip()}", err=True)
+    else:
+        key: list[str | Path] = ["--private-key-file", private_key_file] if private_key_file else []
+        tools.run(
+            "flux",
+            "create",
+            "secret",
+            "git",
+            SECRET,
+            "--context",
+            environment.context,
+            "--namespace",
+            NAMESPACE,
+            "--url",
+            environment.git_url,
+            *key,
+            hint="is git_url in charts/environments.py an address of your repository, and does its host answer?",
+        )
+    if not (private_key_file or yes or tools.dry_run):
+        options.ask("Is the key above a deploy key of the repository?")
 
 
 @flux.command()

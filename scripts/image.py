@@ -82,16 +82,21 @@ def push(target: str, dry_run: bool) -> None:
 
 
 def build(tools: Tools, checkout: Path) -> None:
-    """`docker build` of the checkout, tagged as the local cluster wants it."""
+    """Build the checkout, tagged as the local cluster wants it."""
     tools.run(
         "docker",
+        "buildx",
         "build",
+        # Into Docker's own images, whatever builder is selected, and as one image: k3d cannot import an index.
+        "--load",
+        "--provenance=false",
         "--file",
         DOCKERFILE.relative_to(ROOT),
         "--tag",
         LOCAL.graphwiki_image,
         checkout,
-        hint="does Docker run (`docker info`), and has it room (`docker system df`; `docker system prune` makes some)?",
+        hint="does Docker run (`docker info`), has it its buildx plugin (`docker buildx version`), and has it room "
+        "(`docker system df`; `docker system prune` makes some)?",
     )
 
 

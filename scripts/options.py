@@ -33,5 +33,19 @@ def environment(command: Command) -> Command:
     )(command)
 
 
+class Declined(Exception):  # noqa: N818, an answer and no error
+    """A person answered no: nothing more is done."""
+
+
+def ask(question: str) -> None:
+    """Ask a person who may say no.
+
+    Raises:
+        Declined: the answer is no.
+    """
+    if not click.confirm(question):
+        raise Declined
+
+
 def _environment(_context: click.Context, _option: click.Parameter, name: str) -> Environment:
     return next(item for item in ENVIRONMENTS if item.name == name)

@@ -10,14 +10,17 @@ from scripts.go import build, copied
 from scripts.tools import CACHE
 from synth.versions import pinned
 
-# The newest releases of the providers that are published as Go modules; later ones are published in the registries
-# only. They know every argument that infra/local uses.
+# The newest releases of the providers that are published as Go modules; later ones are in the registries only. They
+# know every argument that infra/local uses.
 NULL_VERSION = "2.1.2"
 NULL_MODULE = "github.com/terraform-providers/terraform-provider-null@v1.0.1-0.20190430203517-8d3d85a60e20"
 HELM_VERSION = "1.3.2"
 HELM_MODULE = f"github.com/hashicorp/terraform-provider-helm@v{HELM_VERSION}"
 # A domain that is gone, and where its one module moved to.
 HELM_REPLACE = {"vbom.ml/util": "github.com/fvbommel/util@v0.0.0-20160121211510-db5cfe13f5cc"}
+
+RANDOM_VERSION = "3.6.0"
+RANDOM_MODULE = "github.com/terraform-providers/terraform-provider-random@v1.3.2-0.20231204135814-c6e90de46687"
 
 REGISTRIES = ("registry.opentofu.org", "registry.terraform.io")
 
@@ -41,10 +44,14 @@ def tofu() -> None:
         build(source, "./cmd/tofu", cli, ldflags="-s -w -X github.com/opentofu/opentofu/version.dev=no")
     _provider(mirror, "null", NULL_VERSION, NULL_MODULE, {})
     _provider(mirror, "helm", HELM_VERSION, HELM_MODULE, HELM_REPLACE)
+    _provider(mirror, "random", RANDOM_VERSION, RANDOM_MODULE, {})
     configuration = f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
     (home() / "tofurc").write_text(configuration, "utf-8")
     shutil.rmtree(CACHE / "source", ignore_errors=True)
-    click.echo(f"{cli}: OpenTofu {pinned('opentofu')}; providers: null {NULL_VERSION}, helm {HELM_VERSION}")
+    click.echo(
+        f"{cli}: OpenTofu {pinned('opentofu')}; providers: null {NULL_VERSION}, "
+        f"helm {HELM_VERSION}, random {RANDOM_VERSION}"
+    )
 
 
 def _provider(mirror: Path, name: str, version: str, module: str, replace: dict[str, str]) -> None:

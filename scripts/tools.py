@@ -37,6 +37,16 @@ def available(tool: str) -> bool:
     return shutil.which(tool) is not None
 
 
+def need(*tools: str) -> None:
+    """See that tools are there before the first of many steps.
+
+    Raises:
+        ToolError: some are not on PATH; all of them are named.
+    """
+    if missing := [tool for tool in tools if not available(tool)]:
+        raise ToolError("\n".join(f"{tool} is not on PATH: install {wanted(tool)}" for tool in missing))
+
+
 @dataclass(frozen=True)
 class Tools:
     """Runs commands given as argument lists. With `dry_run` they are printed and nothing is run."""

@@ -6,9 +6,9 @@ import click
 
 from charts.environments import LOCAL
 from scripts import cluster, options
-from scripts.apps import apply_manifests, restart, wait_for, wait_for_page
+from scripts.apps import address_of, apply_manifests, restart, wait_for, wait_for_page
 from scripts.image import build, checkout_option, import_
-from scripts.tools import Tools
+from scripts.tools import Tools, need
 
 STEPS = 5
 
@@ -18,7 +18,7 @@ STEPS = 5
 @options.dry_run
 @options.yes
 def up(checkout: Path, dry_run: bool, yes: bool) -> None:
-    """Make the cluster, build the wiki, deploy everything, and see both pages answer.
+    """Make the cluster, build the wiki, deploy everything, and see the pages answer.
 
     Safe to run again: what is there stays, a run after a failure continues. Flux is not part of it, because it
     follows a repository of yours: `python -m scripts flux bootstrap` is the step after.
@@ -26,6 +26,8 @@ def up(checkout: Path, dry_run: bool, yes: bool) -> None:
     Example: python -m scripts up --context ../graphwiki
     """
     tools = Tools(dry_run)
+    if not dry_run:
+        need(cluster.terraform()[0], "docker", "k3d", "kubectl")
     _step(1, "the cluster, with Istio and Rancher (10 minutes the first time)")
     cluster.apply(tools, yes=yes)
     _step(2, "the wiki's image")
@@ -38,9 +40,8 @@ def up(checkout: Path, dry_run: bool, yes: bool) -> None:
     wait_for(tools, LOCAL, "test-app")
     _step(5, "the pages")
     urls = cluster.urls(tools)
-    for page in ("wiki", "test"):
-        if page in urls:
-            wait_for_page(urls[page])
+    for page in () if dry_run else ("wiki", "test", "rancher"):
+        wait_for_page(address_of(urls, page))
     for name, url in urls.items():
         click.echo(f"{name:8} {url}")
 

@@ -6,7 +6,7 @@ import pytest
 
 from synth.runtime import use_pinned_node
 from synth.tree import Tree
-from tests.scripts.desk import TOOLS, Desk
+from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
 
 
@@ -30,5 +30,5 @@ def desk(tmp_path: Path) -> Desk:
     tools = StandIns(tmp_path / "bin")
     for tool in TOOLS:
         tools.put(tool)
-    tools.put("tofu", "if 'output' in arguments: print('{}')")
+    tools.put("tofu", TOFU)
     return Desk(tools, checkout)

@@ -21,10 +21,11 @@ class StandIns:
     """A folder for PATH. `script` is Python that knows `arguments`, the call's arguments as one text."""
 
     folder: Path
+    system: str = SYSTEM
 
     @property
     def path(self) -> str:
-        return f"{self.folder}:{SYSTEM}"
+        return f"{self.folder}:{self.system}" if self.system else str(self.folder)
 
     def put(self, tool: str, script: str = "") -> None:
         self.folder.mkdir(exist_ok=True)

@@ -19,6 +19,11 @@ resource "helm_release" "istio_base" {
   values = [yamlencode({ base = { validationFailurePolicy = "Fail" } })]
 
   depends_on = [null_resource.kubeconfig]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }
 
 resource "helm_release" "istio_cni" {
@@ -34,6 +39,11 @@ resource "helm_release" "istio_cni" {
   values = [yamlencode({ global = { platform = "k3s" } })]
 
   depends_on = [helm_release.istio_base]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }
 
 resource "helm_release" "istiod" {
@@ -52,6 +62,11 @@ resource "helm_release" "istiod" {
   })]
 
   depends_on = [helm_release.istio_cni]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }
 
 # Its pods carry the label istio=ingress, which Gateway main-gateway selects. The Service is a LoadBalancer: servicelb
@@ -68,6 +83,11 @@ resource "helm_release" "istio_ingress" {
   values = [yamlencode({ service = { type = "LoadBalancer" } })]
 
   depends_on = [helm_release.istiod]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }
 
 locals {
@@ -83,7 +103,8 @@ resource "null_resource" "platform" {
   }
 
   provisioner "local-exec" {
-    command = "kubectl --kubeconfig '${local.kubeconfig}' --context '${local.context}' apply -k '${local.platform}'"
+    command     = "kubectl --kubeconfig \"$KUBECONFIG\" --context '${local.context}' apply -k \"$PLATFORM\""
+    environment = { KUBECONFIG = local.kubeconfig, PLATFORM = local.platform }
   }
 
   depends_on = [helm_release.istio_ingress, helm_release.rancher]

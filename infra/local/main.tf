@@ -2,7 +2,8 @@
 
 locals {
   context    = "k3d-${var.cluster_name}"
-  kubeconfig = pathexpand(var.kubeconfig)
+  kubeconfig = abspath("${path.module}/kubeconfig-${var.cluster_name}")
+  mark       = abspath("${path.module}/.making-${var.cluster_name}")
   servers    = 1
   agents     = 2
 
@@ -26,16 +27,17 @@ resource "null_resource" "cluster" {
   }
 
   provisioner "local-exec" {
-    command = "${path.module}/preflight.sh '${self.triggers.name}' '${self.triggers.http_port}' '${self.triggers.https_port}'"
+    command     = "${path.module}/preflight.sh '${self.triggers.name}' '${self.triggers.http_port}' '${self.triggers.https_port}'"
+    environment = { MARK = local.mark }
   }
 
-  # Traefik is left out because Istio is the ingress; servicelb stays, it gives the gateway's Service its address. Where
-  # creating fails or is interrupted nothing stays behind, so that the next apply begins from nothing.
+  # Traefik is left out because Istio is the ingress; servicelb stays, it gives the gateway's Service its address. What
+  # fails leaves nothing behind. What is interrupted, with this shell killed, leaves the mark: by it preflight.sh knows a
+  # half-made cluster for ours.
   provisioner "local-exec" {
     interpreter = ["bash", "-c"]
     command     = <<-EOT
-      undo() { k3d cluster delete '${self.triggers.name}'; exit 1; }
-      trap undo INT TERM
+      touch "$MARK"
       k3d cluster create '${self.triggers.name}' \
         --image '${self.triggers.k3s_image}' \
         --servers '${self.triggers.servers}' \
@@ -44,8 +46,10 @@ resource "null_resource" "cluster" {
         --port '${self.triggers.https_port}:443@loadbalancer' \
         --k3s-arg '--disable=traefik@server:*' \
         --kubeconfig-update-default=false \
-        --wait --timeout 5m || undo
+        --wait --timeout 5m || { k3d cluster delete '${self.triggers.name}'; rm "$MARK"; exit 1; }
+      rm "$MARK"
     EOT
+    environment = { MARK = local.mark }
   }
 
   provisioner "local-exec" {
@@ -54,14 +58,22 @@ resource "null_resource" "cluster" {
   }
 }
 
+# Two files get the context: one of this folder, for Terraform itself, and the person's, where it is selected as well.
 resource "null_resource" "kubeconfig" {
   triggers = {
-    cluster    = null_resource.cluster.id
-    kubeconfig = local.kubeconfig
+    cluster = null_resource.cluster.id
+    own     = local.kubeconfig
+    persons = pathexpand(var.kubeconfig)
   }
 
   provisioner "local-exec" {
-    command = "mkdir -p '${dirname(local.kubeconfig)}' && k3d kubeconfig merge '${var.cluster_name}' --output '${local.kubeconfig}' --kubeconfig-switch-context"
+    command     = <<-EOT
+      set -e
+      k3d kubeconfig merge '${var.cluster_name}' --output "$OWN"
+      mkdir -p "$(dirname "$PERSONS")"
+      k3d kubeconfig merge '${var.cluster_name}' --output "$PERSONS" --kubeconfig-switch-context
+    EOT
+    environment = { OWN = self.triggers.own, PERSONS = self.triggers.persons }
   }
 }
 

@@ -1,20 +1,12 @@
 # Rancher, the cluster's web UI, with cert-manager for its own certificate.
 
 locals {
-  rancher_bootstrap_password = (
-    var.rancher_bootstrap_password == null
-    ? terraform_data.rancher_bootstrap_password.output
-    : var.rancher_bootstrap_password
-  )
+  rancher_bootstrap_password = coalesce(var.rancher_bootstrap_password, random_password.rancher_bootstrap.result)
 }
 
-# Drawn once; a version 4 UUID carries 122 random bits.
-resource "terraform_data" "rancher_bootstrap_password" {
-  input = sensitive(uuid())
-
-  lifecycle {
-    ignore_changes = [input]
-  }
+resource "random_password" "rancher_bootstrap" {
+  length  = 24
+  special = false
 }
 
 resource "helm_release" "cert_manager" {
@@ -30,6 +22,11 @@ resource "helm_release" "cert_manager" {
   values = [yamlencode({ crds = { enabled = true } })]
 
   depends_on = [null_resource.kubeconfig]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }
 
 resource "helm_release" "rancher" {
@@ -41,16 +38,26 @@ resource "helm_release" "rancher" {
   create_namespace = true
   wait             = true
   timeout          = 900
-  # The hook that tidies up after Rancher takes minutes and is for clusters that live on; this one goes as a whole.
-  disable_webhooks = true
 
-  # Reached through the gateway, which passes TLS on, so Rancher's own Ingress is off.
-  values = [sensitive(yamlencode({
-    hostname          = local.hosts.rancher
-    replicas          = 1
-    bootstrapPassword = local.rancher_bootstrap_password
-    ingress           = { enabled = false }
-  }))]
+  # Reached through the gateway, which passes TLS on, so Rancher's own Ingress is off. The hook that tidies up after
+  # Rancher takes minutes and is for clusters that live on; this one goes as a whole.
+  values = [yamlencode({
+    hostname   = local.hosts.rancher
+    replicas   = 1
+    ingress    = { enabled = false }
+    postDelete = { enabled = false }
+  })]
+
+  # Not among the values: the provider shows those of a release in its plans.
+  set_sensitive {
+    name  = "bootstrapPassword"
+    value = local.rancher_bootstrap_password
+  }
 
   depends_on = [helm_release.cert_manager]
+
+  # A new cluster is an empty one.
+  lifecycle {
+    replace_triggered_by = [null_resource.cluster.id]
+  }
 }

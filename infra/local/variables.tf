@@ -49,7 +49,7 @@ variable "rancher_bootstrap_password" {
   sensitive   = true
 
   validation {
-    condition     = var.rancher_bootstrap_password == null ? true : length(var.rancher_bootstrap_password) >= 12
-    error_message = "rancher_bootstrap_password needs at least 12 characters, which is what Rancher demands; leave it out to have one generated."
+    condition     = var.rancher_bootstrap_password == null ? true : can(regex("^[A-Za-z0-9 _.:@%+=!^*-]{12,}$", var.rancher_bootstrap_password))
+    error_message = "rancher_bootstrap_password needs at least 12 letters, digits, spaces or signs of _.:@%+=!^*-, which is what Rancher and Helm take; leave it out to have one generated."
   }
 }

@@ -7,6 +7,10 @@ terraform {
       source  = "hashicorp/null"
       version = "3.2.4"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = "3.6.0"
+    }
     # Version 2, not 3: see docs/adr/004-local-cluster.md.
     helm = {
       source  = "hashicorp/helm"

@@ -54,5 +54,5 @@ def test_dependencies_are_installed_before_the_application_is_copied() -> None:
 
 def test_what_a_checkout_has_beside_the_application_stays_out() -> None:
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
-    assert {"**/.git", "**/.venv", "**/__pycache__", "**/target", "**/.env", "tests"} <= set(ignored)
+    assert {"**/.git", "**/.venv", "**/__pycache__", "graph-core/target", "**/.env", "tests"} <= set(ignored)
     assert not {"graphwiki", "graph-core", "pyproject.toml"} & set(ignored)

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,18 @@ import yaml
 
 from charts.cluster import INGRESS_GATEWAY
 from charts.environments import LOCAL
-from scripts.tofu import HELM_VERSION, NULL_VERSION, home
+from scripts.tofu import HELM_VERSION, NULL_VERSION, RANDOM_VERSION, home
 from synth.versions import pinned
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Ended
 
-CLUSTER = ("-target=null_resource.kubeconfig", "-target=terraform_data.rancher_bootstrap_password")
+CLUSTER = ("-target=null_resource.kubeconfig", "-target=random_password.rancher_bootstrap")
 OVERRIDE = f"""
 terraform {{
   required_providers {{
     null = {{ source = "hashicorp/null", version = "{NULL_VERSION}" }}
     helm = {{ source = "hashicorp/helm", version = "{HELM_VERSION}" }}
+    random = {{ source = "hashicorp/random", version = "{RANDOM_VERSION}" }}
   }}
 }}
 """
@@ -52,22 +55,27 @@ class Infra:
     root: Path
     tools: StandIns
     ports: tuple[int, int]
+    path: str = ""
 
     @property
     def folder(self) -> Path:
         return self.root / "infra" / "local"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        path = self.path or self.tools.path
+        environment = {**os.environ, "PATH": path, "HOME": str(self.root), "TF_IN_AUTOMATION": "1"}
+        if (home() / "tofurc").exists():
+            environment["TF_CLI_CONFIG_FILE"] = str(home() / "tofurc")
+        return environment | {"TF_VAR_http_port": str(self.ports[0]), "TF_VAR_https_port": str(self.ports[1])}
+
     def run(self, *arguments: str) -> Ended:
         cli = terraform()
         assert cli
-        environment = {**os.environ, "PATH": self.tools.path, "HOME": str(self.root), "TF_IN_AUTOMATION": "1"}
-        if (home() / "tofurc").exists():
-            environment["TF_CLI_CONFIG_FILE"] = str(home() / "tofurc")
-        environment |= {"TF_VAR_http_port": str(self.ports[0]), "TF_VAR_https_port": str(self.ports[1])}
         done = subprocess.run(
             [cli, *arguments, "-no-color"],
             cwd=self.folder,
-            env=environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -144,7 +152,7 @@ def test_it_is_valid_and_in_canonical_form(infra: Infra) -> None:
 
 def test_the_versions_are_those_of_versions_yaml(plan: dict[str, Any]) -> None:
     versions = (ROOT / "infra/local/versions.tf").read_text()
-    for name in ("null", "helm"):
+    for name in ("null", "helm", "random"):
         assert re.search(
             rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', versions
         )
@@ -174,6 +182,26 @@ def test_istio_comes_in_order_and_waits(plan: dict[str, Any]) -> None:
     assert order["helm_release.istio_ingress"] == ["helm_release.istiod"]
     assert order["helm_release.rancher"] == ["helm_release.cert_manager"]
     assert set(order["null_resource.platform"]) == {"helm_release.istio_ingress", "helm_release.rancher"}
+
+
+def test_a_new_cluster_gets_every_release_anew() -> None:
+    text = "".join((ROOT / "infra/local" / file).read_text() for file in ("istio.tf", "rancher.tf"))
+    releases = re.findall(r'^resource "helm_release" "\w+" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL)
+    assert len(releases) == 6
+    for release in releases:
+        assert "replace_triggered_by = [null_resource.cluster.id]" in release
+
+
+def test_ranchers_password_is_no_value_that_a_plan_shows_and_its_hooks_are_on(plan: dict[str, Any]) -> None:
+    rancher = planned(plan, "helm_release")["rancher"]
+    assert yaml.safe_load(rancher["values"][0]) == {
+        "hostname": LOCAL.host("rancher"),
+        "replicas": 1,
+        "ingress": {"enabled": False},
+        "postDelete": {"enabled": False},
+    }
+    # A hook of its installation makes the Secret with the first password.
+    assert not rancher["disable_webhooks"]
 
 
 def test_istio_is_set_up_for_k3s_and_the_restricted_standard(plan: dict[str, Any]) -> None:
@@ -215,11 +243,14 @@ def test_the_cluster_is_made_once_replaced_when_it_changes_and_destroyed(infra: 
         f"--port {http}:80@loadbalancer --port {https}:443@loadbalancer "
         "--k3s-arg '--disable=traefik@server:*' --kubeconfig-update-default=false --wait --timeout 5m"
     )
-    merge = f"k3d kubeconfig merge graphwiki --output {infra.root}/.kube/config --kubeconfig-switch-context"
+    merges = [
+        f"k3d kubeconfig merge graphwiki --output {infra.folder}/kubeconfig-graphwiki",
+        f"k3d kubeconfig merge graphwiki --output {infra.root}/.kube/config --kubeconfig-switch-context",
+    ]
 
     ended = infra.apply()
     assert ended.code == 0, ended.err
-    assert infra.tools.calls() == ["docker info", "k3d cluster list --no-headers", create, merge]
+    assert infra.tools.calls() == ["docker info", "k3d cluster list --no-headers", create, *merges]
 
     again = infra.apply()
     assert "No changes." in again.out or "0 added, 0 changed, 0 destroyed" in again.out
@@ -233,7 +264,7 @@ def test_the_cluster_is_made_once_replaced_when_it_changes_and_destroyed(infra: 
         "docker info",
         "k3d cluster list --no-headers",
         create.replace(f"{http}:80", f"{other}:80"),
-        merge,
+        *merges,
     ]
 
     assert changed.run("destroy", "-auto-approve").code == 0
@@ -254,7 +285,42 @@ def test_an_apply_after_a_failure_half_way_continues(infra: Infra) -> None:
         ["k3d", "cluster", "list"],
         ["k3d", "cluster", "create"],
         ["k3d", "kubeconfig", "merge"],
+        ["k3d", "kubeconfig", "merge"],
     ]
+
+
+def test_an_interrupted_creation_is_cleared_by_the_next_apply(infra: Infra) -> None:
+    infra.tools.put("k3d", "if 'create' in arguments: time.sleep(30)")
+    cli = terraform()
+    assert cli
+    process = subprocess.Popen(
+        [cli, "apply", "-input=false", "-auto-approve", *CLUSTER],
+        cwd=infra.folder,
+        env=infra.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 20
+    mark = infra.folder / ".making-graphwiki"
+    while not mark.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=20) != 0
+    assert mark.exists()
+    infra.tools.calls()
+
+    infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki   1/1   2/2   true')")
+    ended = infra.apply()
+    assert ended.code == 0, ended.err
+    assert "cluster graphwiki is half made, from a run that was interrupted: it goes first" in ended.out
+    assert [call.split()[1:3] for call in infra.tools.calls()][1:4] == [
+        ["cluster", "list"],
+        ["cluster", "delete"],
+        ["cluster", "create"],
+    ]
+    assert not mark.exists()
 
 
 def test_what_is_in_the_way_is_told_before_anything_is_made(infra: Infra) -> None:
@@ -266,7 +332,14 @@ def test_what_is_in_the_way_is_told_before_anything_is_made(infra: Infra) -> Non
     infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki   1/1   2/2   true')")
     ended = infra.apply()
     said = re.sub(r"\s+", " ", ended.out + ended.err)
-    assert "preflight: a k3d cluster graphwiki is there already, and Terraform does not know it" in said
+    assert (
+        "preflight: a k3d cluster graphwiki is there already, and Terraform does not know it: delete it with "
+        "`k3d cluster delete graphwiki`, or choose another cluster_name"
+    ) in said
+
+    infra.tools.put("k3d", "if 'list' in arguments: sys.exit(1)")
+    ended = infra.apply()
+    assert "preflight: k3d does not list its clusters" in ended.out + ended.err
 
     infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki-2   1/1   2/2   true')")
     with socket.socket() as listener:
@@ -280,12 +353,12 @@ def test_what_is_in_the_way_is_told_before_anything_is_made(infra: Infra) -> Non
     assert [call for call in infra.tools.calls() if "create" in call]
 
 
-@pytest.mark.parametrize("tool", ["k3d", "docker"])
+@pytest.mark.parametrize("tool", ["k3d", "docker", "kubectl"])
 def test_a_missing_tool_is_told_with_where_to_get_it(infra: Infra, tool: str) -> None:
     (infra.tools.folder / tool).unlink()
-    if shutil.which(tool, path=infra.tools.path):
-        pytest.fail(f"{tool} is in /usr/bin or /bin: this test cannot hide it")
-    ended = infra.apply()
+    for program in ("bash", "sh", "awk", "grep"):
+        (infra.tools.folder / program).symlink_to(shutil.which(program) or "")
+    ended = Infra(infra.root, infra.tools, infra.ports, path=str(infra.tools.folder)).apply()
     assert ended.code == 1
     assert f"preflight: {tool} is not on PATH: install it, https://" in ended.out + ended.err
 
@@ -297,7 +370,8 @@ def test_a_missing_tool_is_told_with_where_to_get_it(infra: Infra, tool: str) ->
         ("http_port=0", "http_port is a whole number from 1 to 65535"),
         ("https_port=99999", "https_port is a whole number from 1 to 65535"),
         ("kubeconfig=", "kubeconfig is the path of a file"),
-        ("rancher_bootstrap_password=short", "rancher_bootstrap_password needs at least 12 characters"),
+        ("rancher_bootstrap_password=short", "rancher_bootstrap_password needs at least 12 letters, digits"),
+        ("rancher_bootstrap_password=twelve,and,more", "rancher_bootstrap_password needs at least 12 letters, digits"),
     ],
 )
 def test_a_wrong_variable_is_refused_with_what_would_be_right(infra: Infra, variable: str, message: str) -> None:
@@ -310,17 +384,21 @@ def test_a_wrong_variable_is_refused_with_what_would_be_right(infra: Infra, vari
 def test_the_password_is_drawn_once_and_never_printed(infra: Infra) -> None:
     ended = infra.apply()
     password = infra.run("output", "-raw", "rancher_bootstrap_password").out
-    assert len(password) >= 32
-    assert password not in ended.out + ended.err
+    assert len(password) >= 24
     again = infra.apply()
     assert infra.run("output", "-raw", "rancher_bootstrap_password").out == password
-    assert password not in again.out + infra.run("output").out
+    gone = infra.run("destroy", "-auto-approve")
+    assert gone.code == 0
+    assert password not in ended.out + again.out + infra.run("output").out + gone.out
 
 
 def test_a_given_password_is_taken_and_never_printed(infra: Infra) -> None:
-    ended = infra.apply("-var=rancher_bootstrap_password=correct horse battery")
+    given = "-var=rancher_bootstrap_password=correct horse battery"
+    ended = infra.apply(given)
     assert ended.code == 0, ended.err
-    assert "correct horse" not in ended.out + ended.err
+    plan = infra.run("plan", "-input=false", given)
+    assert plan.code == 0, plan.err
+    assert "correct horse" not in ended.out + plan.out
     assert infra.run("output", "-raw", "rancher_bootstrap_password").out == "correct horse battery"
 
 
@@ -335,7 +413,7 @@ def test_the_platform_is_applied_from_deploy_and_again_only_when_it_changes(infr
     assert infra.apply(target).code == 0
     (applied,) = [call for call in infra.tools.calls() if call.startswith("kubectl")]
     assert re.fullmatch(
-        rf"kubectl --kubeconfig {infra.root}/\.kube/config --context k3d-graphwiki "
+        rf"kubectl --kubeconfig {infra.folder}/kubeconfig-graphwiki --context k3d-graphwiki "
         r"apply -k \S*/\.\./\.\./deploy/platform",
         applied,
     )

@@ -1,10 +1,12 @@
 """The commands for people, with stand-ins for the tools: the exact calls, in order, and what happens when one fails."""
 
+import base64
 import http.server
 import json
 import os
 import shlex
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,8 +18,12 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from charts.environments import LOCAL
+from scripts import doctor
+from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS
-from tests.scripts.desk import TOOLS, Desk
+from synth import ToolError
+from tests.scripts.desk import TOFU, TOOLS, Desk
+from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Ended, Workshop
 
 VERSIONS = {
@@ -63,35 +69,28 @@ def test_a_dry_run_prints_and_runs_nothing(desk: Desk, command: str) -> None:
     assert desk.calls() == []
 
 
-def test_up_does_all_of_it_in_order(desk: Desk, snapshot: SnapshotAssertion) -> None:
-    ended = desk.run("up", "--yes")
-    assert ended.code == 0, ended.err
-    assert desk.calls() == snapshot
-    assert [line for line in ended.err.splitlines() if line.startswith("[")][-1].startswith("[5/5]")
-
-
-@pytest.mark.parametrize("command", [*COMMANDS, "up"])
-def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(
-    desk: Desk, command: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    arguments = COMMANDS.get(command, ["up", "--yes"])
-    assert desk.run(*arguments).code == 0
-    steps = desk.calls()
-    tried = []
+def steps_that_stop(desk: Desk, arguments: list[str], steps: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """Let each step fail in turn: the command ends there, with a sentence."""
     for number, step in enumerate(steps):
         tool, *rest = shlex.split(step.replace("CHECKOUT", str(desk.checkout)))
         for name in TOOLS:
-            desk.tools.put(name, "if 'output' in arguments: print('{}')")
-        failing = f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')\nif 'output' in arguments: print('{{}}')"
-        desk.tools.put(tool, failing)
+            desk.tools.put(name, TOFU if name == "tofu" else "")
+        failing = f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')"
+        desk.tools.put(tool, f"{failing}\n{TOFU if tool == 'tofu' else ''}")
         ended = desk.run(*arguments)
         assert ended.code == 3
         assert "it broke" in capfd.readouterr().err
         last = ended.err.splitlines()[-1].replace(str(desk.checkout), "CHECKOUT")
         assert last.startswith(f"{step} failed with exit code 1; its output is above")
         assert desk.calls() == steps[: number + 1]
-        tried.append(step)
-    assert tried == steps
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(
+    desk: Desk, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.run(*COMMANDS[command]).code == 0
+    steps_that_stop(desk, COMMANDS[command], desk.calls(), capfd)
 
 
 @pytest.mark.parametrize(
@@ -133,22 +132,47 @@ def test_without_yes_terraform_asks_before_it_changes_anything(desk: Desk) -> No
     assert desk.calls()[-1] == "tofu -chdir=infra/local apply"
 
 
+def test_up_names_every_missing_tool_before_its_first_step(desk: Desk) -> None:
+    for tool in ("kubectl", "k3d"):
+        (desk.tools.folder / tool).unlink()
+    ended = Desk(StandIns(desk.tools.folder, system=""), desk.checkout).run("up", "--yes")
+    assert ended.code == 3
+    assert [line.split()[0] for line in ended.err.splitlines()] == ["k3d", "kubectl"]
+    assert desk.calls() == []
+
+
 def test_down_asks_and_a_no_destroys_nothing(desk: Desk) -> None:
     ended = desk.run("cluster", "down", answer="n\n")
-    assert ended.code != 0
+    assert ended.code == 130
     assert "Destroy the cluster k3d-graphwiki with all its data?" in ended.out
+    assert ended.err == "nothing more was done\n"
     assert desk.calls() == []
     assert desk.run("cluster", "down", answer="y\n").code == 0
-    assert desk.calls() == ["tofu -chdir=infra/local destroy -auto-approve"]
+    assert desk.calls()[-1] == "tofu -chdir=infra/local destroy -refresh=false -auto-approve"
 
 
-def test_terraform_writes_the_context_where_kubectl_looks(desk: Desk) -> None:
-    script = "import os\nif 'apply' in arguments: print('kubeconfig', os.environ['TF_VAR_kubeconfig'])"
-    desk.tools.put("tofu", script)
-    ended = Workshop(ROOT).run(
-        sys.executable, "-m", "scripts", "cluster", "up", "--yes", PATH=desk.tools.path, KUBECONFIG="/k/one:/k/two"
-    )
-    assert ended.out == "kubeconfig /k/one\n"
+def test_down_of_a_cluster_that_was_never_made_forgets_nothing(desk: Desk) -> None:
+    desk.tools.put("tofu", """if 'show' in arguments: print('{"format_version": "1.0"}')""")
+    assert desk.run("cluster", "down", "--yes").code == 0
+    assert not [call for call in desk.calls() if "state rm" in call]
+
+
+@pytest.mark.parametrize(
+    ("kubeconfig", "file"),
+    [
+        ("", "~/.kube/config"),
+        ("/k/one:/k/two", "/k/one"),
+        (":/k/two", "/k/two"),
+        ("k/one", f"{ROOT}/k/one"),
+    ],
+)
+def test_terraform_writes_the_context_where_kubectl_looks(desk: Desk, kubeconfig: str, file: str) -> None:
+    variables = "'TF_VAR_kubeconfig', 'TF_VAR_cluster_name'"
+    desk.tools.put("tofu", f"if 'apply' in arguments: print(*(os.environ[name] for name in ({variables})))")
+    given = {"KUBECONFIG": kubeconfig, "TF_VAR_cluster_name": "other", "TF_VAR_kubeconfig": "/elsewhere"}
+    command = [sys.executable, "-m", "scripts", "cluster", "up", "--yes"]
+    ended = Workshop(ROOT).run(*command, PATH=desk.tools.path, **given)
+    assert ended.out == f"{file} graphwiki\n"
 
 
 def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence(desk: Desk) -> None:
@@ -236,12 +260,12 @@ class TestFluxBootstrap:
         ended = self.bootstrap(desk, workshop, answer="y\n")
         assert ended.code == 0, ended.err
         assert "deploy key: ssh-ed25519 AAAA" in ended.out
-        assert "Add the key above to the repository as a deploy key" in ended.out
+        assert "Is the key above a deploy key of the repository?" in ended.out
         assert desk.calls() == snapshot
 
     def test_without_the_answer_it_stops_before_the_sync(self, desk: Desk, workshop: Workshop) -> None:
         desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
-        assert self.bootstrap(desk, workshop, answer="n\n").code != 0
+        assert self.bootstrap(desk, workshop, answer="n\n").code == 130
         assert not [call for call in desk.calls() if "gotk-sync" in call]
 
     def test_a_given_key_is_used(self, desk: Desk, workshop: Workshop, tmp_path: Path) -> None:
@@ -251,11 +275,27 @@ class TestFluxBootstrap:
         (create,) = [call for call in desk.calls() if "create secret" in call]
         assert create.endswith(f"--url {self.URL} --private-key-file {key}")
 
-    def test_a_second_run_keeps_the_key(self, desk: Desk, workshop: Workshop) -> None:
-        ended = self.bootstrap(desk, workshop)
-        assert ended.code == 0
-        assert not [call for call in desk.calls() if "create secret" in call]
-        assert "Secret flux-system is there already: it stays" in ended.err
+    def test_a_second_run_shows_the_key_again_and_asks_again(self, desk: Desk, workshop: Workshop) -> None:
+        public = base64.b64encode(b"ssh-ed25519 AAAA").decode()
+        desk.tools.put("kubectl", f"if 'jsonpath' in arguments: print({public!r}, end='')")
+        ended = self.bootstrap(desk, workshop, answer="n\n")
+        assert ended.code == 130
+        assert "the key is there already: ssh-ed25519 AAAA\n" in ended.err
+        assert not [call for call in desk.calls() if "create secret" in call or "gotk-sync" in call]
+        assert self.bootstrap(desk, workshop, "--yes").code == 0
+        assert [call for call in desk.calls() if "gotk-sync" in call]
+
+    def test_each_failing_step_ends_it(self, desk: Desk, workshop: Workshop) -> None:
+        assert self.bootstrap(desk, workshop, "--yes").code == 0
+        steps = [step for step in desk.calls() if not step.endswith("get secret flux-system")]
+        for step in steps:
+            tool, *rest = shlex.split(step)
+            for name in TOOLS:
+                desk.tools.put(name)
+            desk.tools.put(tool, f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')")
+            ended = self.bootstrap(desk, workshop, "--yes")
+            assert ended.code == 3
+            assert ended.err.splitlines()[-1].startswith(f"{step} failed with exit code 1; its output is above")
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -264,7 +304,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
     waiting = 2
 
     def do_GET(self) -> None:
-        if not self.headers["Host"].startswith(("wiki.localhost:", "test.localhost:")):
+        if not self.headers["Host"].startswith(("wiki.localhost:", "test.localhost:", "rancher.localhost:")):
             self.send_error(404)
         elif Pages.waiting:
             Pages.waiting -= 1
@@ -277,37 +317,81 @@ class Pages(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def pages() -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+def served(server: http.server.ThreadingHTTPServer) -> Iterator[int]:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()
 
 
-def test_up_ends_when_both_pages_answer_to_their_host(desk: Desk, pages: int) -> None:
+@pytest.fixture
+def pages() -> Iterator[int]:
+    yield from served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages))
+
+
+@pytest.fixture
+def tls_pages(tmp_path: Path) -> Iterator[int]:
+    """The same over TLS, for the host name rancher.localhost alone, with a certificate that nobody trusts."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=rancher", "-days", "1"]
+    subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def only_rancher(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> int | None:
+        return None if name == LOCAL.host("rancher") else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+    context.sni_callback = only_rancher  # type: ignore[assignment]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    yield from served(server)
+
+
+def test_up_does_all_of_it_in_order_and_ends_when_every_page_answers_to_its_host(
+    desk: Desk, pages: int, tls_pages: int, snapshot: SnapshotAssertion
+) -> None:
     urls = {name: f"http://{LOCAL.host(name)}:{pages}" for name in ("wiki", "test")}
+    urls["rancher"] = f"https://{LOCAL.host('rancher')}:{tls_pages}"
     desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps(urls)!r})")
     Pages.waiting = 2
     ended = desk.run("up", "--yes")
     assert ended.code == 0, ended.err
-    assert Pages.waiting == 0
+    assert desk.calls() == snapshot
+    assert [line for line in ended.err.splitlines() if line.startswith("[")][-1].startswith("[5/5]")
     assert f"waiting for {urls['wiki']} .. answers" in ended.err
-    assert f"waiting for {urls['test']}  answers" in ended.err
+    for name in ("test", "rancher"):
+        assert f"waiting for {urls[name]}  answers" in ended.err
     assert urls["wiki"] in ended.out
+
+
+def test_each_failing_step_of_up_ends_it(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
+    desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
+    ended = desk.run("up", "--yes")
+    assert ended.code == 3
+    assert "Terraform knows no address of wiki: `python -m scripts cluster up` makes the cluster" in ended.err
+    steps_that_stop(desk, ["up", "--yes"], desk.calls(), capfd)
 
 
 @pytest.mark.parametrize("host", ["blog.localhost", None])
 def test_a_page_that_never_answers_is_told_with_its_last_answer(pages: int, host: str | None) -> None:
-    from scripts.apps import wait_for_page
-    from synth import ToolError
-
     port = pages if host else 1
     last = "404 Not Found" if host else "Connection refused"
-    with pytest.raises(ToolError, match=rf"did not answer with 200 within 0 seconds, the last answer was: .*{last}"):
+    with pytest.raises(ToolError, match=rf"did not answer within 0 seconds, the last it said was: .*{last}"):
         wait_for_page(f"http://{host or 'wiki.localhost'}:{port}", limit=0.3)
+
+
+def test_a_page_over_tls_is_asked_for_by_its_name(tls_pages: int) -> None:
+    Pages.waiting = 0
+    wait_for_page(f"https://{LOCAL.host('rancher')}:{tls_pages}", limit=0.3)
+    with pytest.raises(ToolError, match=r"did not answer within 0 seconds"):
+        wait_for_page(f"https://other.localhost:{tls_pages}", limit=0.3)
+
+
+def test_open_without_a_cluster_is_told(desk: Desk) -> None:
+    desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
+    ended = desk.run("open", "rancher")
+    assert ended.code == 3
+    assert "Terraform knows no address of rancher" in ended.err
 
 
 class TestDoctor:
@@ -351,8 +435,6 @@ class TestDoctor:
             assert tool in ended.err.splitlines()[-1]
 
     def test_a_port_that_another_program_has_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from scripts import doctor
-
         monkeypatch.setattr(doctor, "_listens", lambda port: port == PORTS["http_port"])
         monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: False)
         taken, free = doctor._ports()
@@ -365,6 +447,25 @@ class TestDoctor:
         taken, _ = doctor._ports()
         assert taken.advice == ""
 
+    def test_the_ports_of_terraforms_variables_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TF_VAR_http_port", "9090")
+        monkeypatch.setattr("scripts.doctor._listens", lambda port: port == 8080)
+        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: False)
+        assert [(finding.subject, finding.state) for finding in doctor._ports()] == [
+            ("port 9090", "free"),
+            ("port 8443", "free"),
+        ]
+
+    def test_docker_without_buildx_cannot_build_the_image(self, ready: Desk) -> None:
+        ready.tools.put("docker", "if 'buildx' in arguments: sys.exit(1)\nprint('28.2.2')")
+        assert "MISSING docker: without buildx\n        install Docker's buildx plugin" in ready.run("doctor").out
+
+    def test_a_dry_run_prints_its_commands(self, ready: Desk) -> None:
+        ended = ready.run("doctor", "--dry-run")
+        assert (ended.code, ended.out) == (0, "")
+        assert "$ k3d version\n" in ended.err
+        assert ready.calls() == []
+
     @pytest.mark.parametrize(
         ("address", "advice"),
         [
@@ -375,8 +476,6 @@ class TestDoctor:
     def test_hosts_lines_are_printed_only_where_names_lead_elsewhere(
         self, monkeypatch: pytest.MonkeyPatch, address: str, advice: str
     ) -> None:
-        from scripts import doctor
-
         found = [(2, 1, 6, "", (address, 0))]
         monkeypatch.setattr("scripts.doctor.socket.getaddrinfo", lambda *_: found)
         (finding,) = doctor._names()
