@@ -109,6 +109,8 @@ def initialized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if (home() / "tofurc").exists():
         (infra.folder / "test_override.tf").write_text(OVERRIDE)
     ended = infra.run("init", "-input=false")
+    if ended.code != 0 and not (home() / "tofurc").exists():
+        pytest.skip("the providers' registry does not answer; `python -m scripts tofu` builds them where there is Go")
     assert ended.code == 0, ended.err
     return root
 

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL
+from charts.environments import LOCAL, Environment
 from scripts import doctor
 from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS
@@ -222,29 +223,11 @@ def test_an_unknown_app_is_refused_with_those_that_there_are(desk: Desk) -> None
 
 
 class TestFluxBootstrap:
-    """Flux needs a Git address that is a person's own, so the definition is a copy that has one."""
+    """Flux needs a Git address that is a person's own: all but the first test take the example for one."""
 
-    URL = "ssh://git@git.example.org/me/platform.git"
-
-    @pytest.fixture
-    def workshop(self, tmp_path: Path) -> Workshop:
-        root = tmp_path / "project"
-        root.mkdir()
-        workshop = Workshop.at(root)
-        workshop.edit("charts/environments.py", LOCAL.git_url, self.URL)
-        return workshop
-
-    def bootstrap(self, desk: Desk, workshop: Workshop, *arguments: str, answer: str = "") -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "scripts", "flux", "bootstrap", *arguments],
-            cwd=workshop.root,
-            env=desk.environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+    def bootstrap(self, desk: Desk, *arguments: str, answer: str = "") -> Ended:
+        with mock.patch.object(Environment, "git_url_is_example", False):
+            return desk.run("flux", "bootstrap", *arguments, answer=answer)
 
     def test_the_example_address_is_refused(self, desk: Desk) -> None:
         ended = desk.run("flux", "bootstrap")
@@ -253,47 +236,47 @@ class TestFluxBootstrap:
         assert desk.calls() == []
 
     def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
-        self, desk: Desk, workshop: Workshop, snapshot: SnapshotAssertion
+        self, desk: Desk, capfd: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
     ) -> None:
         desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
         desk.tools.put("flux", "if 'create' in arguments: print('deploy key: ssh-ed25519 AAAA')")
-        ended = self.bootstrap(desk, workshop, answer="y\n")
+        ended = self.bootstrap(desk, answer="y\n")
         assert ended.code == 0, ended.err
-        assert "deploy key: ssh-ed25519 AAAA" in ended.out
+        assert "deploy key: ssh-ed25519 AAAA" in capfd.readouterr().out
         assert "Is the key above a deploy key of the repository?" in ended.out
         assert desk.calls() == snapshot
 
-    def test_without_the_answer_it_stops_before_the_sync(self, desk: Desk, workshop: Workshop) -> None:
+    def test_without_the_answer_it_stops_before_the_sync(self, desk: Desk) -> None:
         desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
-        assert self.bootstrap(desk, workshop, answer="n\n").code == 130
+        assert self.bootstrap(desk, answer="n\n").code == 130
         assert not [call for call in desk.calls() if "gotk-sync" in call]
 
-    def test_a_given_key_is_used(self, desk: Desk, workshop: Workshop, tmp_path: Path) -> None:
+    def test_a_given_key_is_used(self, desk: Desk, tmp_path: Path) -> None:
         key = tmp_path / "key"
         key.touch()
-        assert self.bootstrap(desk, workshop, "--private-key-file", str(key)).code == 0
+        assert self.bootstrap(desk, "--private-key-file", str(key)).code == 0
         (create,) = [call for call in desk.calls() if "create secret" in call]
-        assert create.endswith(f"--url {self.URL} --private-key-file {key}")
+        assert create.endswith(f"--url {LOCAL.git_url} --private-key-file {key}")
 
-    def test_a_second_run_shows_the_key_again_and_asks_again(self, desk: Desk, workshop: Workshop) -> None:
+    def test_a_second_run_shows_the_key_again_and_asks_again(self, desk: Desk) -> None:
         public = base64.b64encode(b"ssh-ed25519 AAAA").decode()
         desk.tools.put("kubectl", f"if 'jsonpath' in arguments: print({public!r}, end='')")
-        ended = self.bootstrap(desk, workshop, answer="n\n")
+        ended = self.bootstrap(desk, answer="n\n")
         assert ended.code == 130
         assert "the key is there already: ssh-ed25519 AAAA\n" in ended.err
         assert not [call for call in desk.calls() if "create secret" in call or "gotk-sync" in call]
-        assert self.bootstrap(desk, workshop, "--yes").code == 0
+        assert self.bootstrap(desk, "--yes").code == 0
         assert [call for call in desk.calls() if "gotk-sync" in call]
 
-    def test_each_failing_step_ends_it(self, desk: Desk, workshop: Workshop) -> None:
-        assert self.bootstrap(desk, workshop, "--yes").code == 0
+    def test_each_failing_step_ends_it(self, desk: Desk) -> None:
+        assert self.bootstrap(desk, "--yes").code == 0
         steps = [step for step in desk.calls() if not step.endswith("get secret flux-system")]
         for step in steps:
             tool, *rest = shlex.split(step)
             for name in TOOLS:
                 desk.tools.put(name)
             desk.tools.put(tool, f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')")
-            ended = self.bootstrap(desk, workshop, "--yes")
+            ended = self.bootstrap(desk, "--yes")
             assert ended.code == 3
             assert ended.err.splitlines()[-1].startswith(f"{step} failed with exit code 1; its output is above")
 
