@@ -31,7 +31,7 @@ resource "helm_release" "cert_manager" {
 
 resource "helm_release" "rancher" {
   name             = "rancher"
-  repository       = "https://releases.rancher.com/server-charts/stable"
+  repository       = "https://releases.rancher.com/server-charts/latest"
   chart            = "rancher"
   version          = local.versions.rancher
   namespace        = "cattle-system"
