@@ -181,7 +181,7 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
     desk.tools.put(
         "docker",
         f"{marks}\nmark('started')\n"
-        "try: time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(1)\n    mark('tidied')",
+        "try: time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts", "image", "build"],
@@ -301,7 +301,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 
 def served(server: http.server.ThreadingHTTPServer) -> Iterator[int]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()
