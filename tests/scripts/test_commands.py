@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import trustme
 from syrupy.assertion import SnapshotAssertion
 
 from charts.environments import LOCAL, Environment
@@ -313,13 +314,10 @@ def pages() -> Iterator[int]:
 
 
 @pytest.fixture
-def tls_pages(tmp_path: Path) -> Iterator[int]:
+def tls_pages() -> Iterator[int]:
     """The same over TLS, for the host name rancher.localhost alone, with a certificate that nobody trusts."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=rancher", "-days", "1"]
-    subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    trustme.CA().issue_cert(LOCAL.host("rancher")).configure_cert(context)
 
     def only_rancher(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> int | None:
         return None if name == LOCAL.host("rancher") else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
