@@ -13,7 +13,7 @@ import click
 
 from charts.environments import LOCAL, Environment
 from scripts import options
-from scripts.cluster import PORTS, k3d_cluster
+from scripts.cluster import PORTS, k3d_cluster, terraform
 from scripts.tools import Tools, kubernetes_minor, wanted
 from synth import ToolError
 from synth.versions import pinned
@@ -22,12 +22,12 @@ HOSTS_FILE = "/etc/hosts"
 PAGES = ("wiki", "test", "rancher")
 
 
-VERSION_COMMANDS = {
-    "tofu": ["tofu", "version"],
-    "k3d": ["k3d", "version"],
-    "kubectl": ["kubectl", "version", "--client"],
-    "docker": ["docker", "version", "--format", "{{.Server.Version}}"],
-    "flux": ["flux", "--version"],
+VERSION_ARGUMENTS = {
+    "tofu": ["version"],
+    "k3d": ["version"],
+    "kubectl": ["version", "--client"],
+    "docker": ["version", "--format", "{{.Server.Version}}"],
+    "flux": ["--version"],
 }
 BUILDX = ["docker", "buildx", "version"]
 
@@ -56,7 +56,7 @@ def doctor(environment: Environment, dry_run: bool) -> None:
     Example: python -m scripts doctor
     """
     if dry_run:
-        for command in (*VERSION_COMMANDS.values(), BUILDX):
+        for command in (*map(_version_command, VERSION_ARGUMENTS), BUILDX):
             click.echo(f"$ {shlex.join(command)}", err=True)
         return
     findings = [*_tools(), *_ports(), *_names(), *_values(environment)]
@@ -79,9 +79,7 @@ def _tools() -> Iterator[Finding]:
 
 
 def _tool(name: str, least: str, *, later: bool = False) -> Finding:
-    version = _version(VERSION_COMMANDS[name])
-    if version is None and name == "tofu":
-        version = _version(["terraform", "version"])
+    version = _version(_version_command(name))
     if version is None:
         return Finding(name, "not found", f"install {wanted(name)}", later)
     if _numbers(version) < _numbers(least):
@@ -90,7 +88,7 @@ def _tool(name: str, least: str, *, later: bool = False) -> Finding:
 
 
 def _kubectl() -> Finding:
-    version = _version(VERSION_COMMANDS["kubectl"])
+    version = _version(_version_command("kubectl"))
     if version is None:
         return Finding("kubectl", "not found", f"install {wanted('kubectl')}")
     # One minor version on either side of the server's: https://kubernetes.io/releases/version-skew-policy/#kubectl
@@ -102,12 +100,17 @@ def _kubectl() -> Finding:
 def _docker() -> Finding:
     if shutil.which("docker") is None:
         return Finding("docker", "not found", f"install {wanted('docker')}")
-    version = _version(VERSION_COMMANDS["docker"])
+    version = _version(_version_command("docker"))
     if version is None:
         return Finding("docker", "does not answer", "start Docker, and see that `docker info` works for you")
     if _version(BUILDX) is None:
         return Finding("docker", "without buildx", "install Docker's buildx plugin, which builds the image")
     return Finding("docker", version)
+
+
+def _version_command(name: str) -> list[str]:
+    """How to ask a tool for its version; Terraform where it takes OpenTofu's place."""
+    return [terraform()[0] if name == "tofu" else name, *VERSION_ARGUMENTS[name]]
 
 
 def _version(command: list[str]) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from synth.fields import check_fields, gateway_host
 from synth.manifest import Document
-from synth.pods import containers, pod_template
+from synth.pods import containers, pod_spec, pod_template
 from synth.tree import KUSTOMIZATION_FILE, Object, Tree
 
 # `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
@@ -115,10 +115,6 @@ def pod_labels(document: Document) -> dict[str, str]:
     return (pod_template(document).get("metadata") or {}).get("labels") or {}
 
 
-def pod_spec(document: Document) -> Document:
-    return pod_template(document).get("spec") or {}
-
-
 def shown(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in labels.items())
 
@@ -145,10 +141,10 @@ def identities_are_unique(cluster: Cluster) -> Iterator[Violation]:
 
 def nothing_provided_is_defined(cluster: Cluster) -> Iterator[Violation]:
     """Two owners of one object fight; an app in somebody's namespace would put its policies on all that is there."""
+    provided = {(given.kind, given.namespace, given.name): given for given in cluster.provided}
     for item in cluster.objects:
-        for given in cluster.provided:
-            if (given.kind, given.namespace, given.name) == (item.kind, item.namespace, item.name):
-                yield Violation(item, f"belongs to {given.by}, which brings it: choose another name or namespace")
+        if given := provided.get((item.kind, item.namespace, item.name)):
+            yield Violation(item, f"belongs to {given.by}, which brings it: choose another name or namespace")
 
 
 def namespaces_exist(cluster: Cluster) -> Iterator[Violation]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from synth.manifest import Document
-from synth.pods import PROBES, check_pods, containers, pod_template
+from synth.pods import PROBES, check_pods, containers, pod_spec
 from synth.tree import Object
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -262,7 +262,7 @@ def _check_probes(container: Document) -> Iterator[str]:
 
 
 def _check_volumes(document: Document) -> Iterator[str]:
-    pod = pod_template(document).get("spec") or {}
+    pod = pod_spec(document)
     volumes = [volume["name"] for volume in pod.get("volumes", [])]
     claimed = [claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])]
     for twice in _repeated(volumes):

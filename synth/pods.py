@@ -28,15 +28,20 @@ def pod_template(document: Document) -> Document:
     return {}
 
 
+def pod_spec(document: Document) -> Document:
+    """The specification of a workload's pods; empty where it has none."""
+    return pod_template(document).get("spec") or {}
+
+
 def containers(document: Document) -> list[Document]:
     """The init containers and containers of a workload."""
-    spec = pod_template(document).get("spec") or {}
+    spec = pod_spec(document)
     return [*spec.get("initContainers", []), *spec.get("containers", [])]
 
 
 def check_pods(document: Document) -> Iterator[str]:
     """What keeps the pods of a workload from being safe and schedulable, each as the end of a sentence."""
-    pod = pod_template(document).get("spec") or {}
+    pod = pod_spec(document)
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield f"shares the node's {field.removeprefix('host')}: leave {field} out"

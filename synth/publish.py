@@ -59,6 +59,7 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
     Raises:
         ToolError: a file or folder cannot be read.
     """
+    root = root.resolve()
     differences = []
     for path, file in tree.files.items():
         actual, wanted = _read(root, path), file.text()
@@ -194,10 +195,13 @@ def _remove_empty_folders(root: Path, path: str) -> None:
 
 
 def _read(root: Path, path: str) -> str | None:
-    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe."""
+    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe.
+
+    `root` is resolved, so that a link can be told by where it leads.
+    """
     place = root / path
     try:
-        if place.exists() and (place.resolve() != root.resolve() / path or not (place.is_file() or place.is_dir())):
+        if place.exists() and (place.resolve() != place or not (place.is_file() or place.is_dir())):
             return ""
         # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
         return place.read_bytes().decode(errors="surrogateescape")

@@ -73,12 +73,9 @@ def _place_in_charts(error: Exception) -> str | None:
     lines = _own_lines(error)
     if not lines or not _is_chart(lines[-1]):
         return None
-    charts = [line for line in lines if _is_chart(line)]
-    first, last = charts[0], charts[-1]
-    innermost = _shown(last.tb_frame.f_code.co_filename, last.tb_lineno)
-    if first.tb_frame.f_code.co_filename == last.tb_frame.f_code.co_filename:
-        return innermost
-    return f"{_shown(first.tb_frame.f_code.co_filename, first.tb_lineno)}, in {innermost}"
+    places = [(line.tb_frame.f_code.co_filename, line.tb_lineno) for line in lines if _is_chart(line)]
+    first, last = places[0], places[-1]
+    return _shown(*last) if first[0] == last[0] else f"{_shown(*first)}, in {_shown(*last)}"
 
 
 def _own_lines(error: Exception) -> list[TracebackType]:

@@ -1,5 +1,6 @@
 """The commands themselves: exit codes, help, the wrong command line."""
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import click
 import pytest
 
 from scripts.__main__ import cli, execute
+from scripts.bench import compile_synthetic
 from tests.workshop import ROOT, Ended, Workshop
 
 
@@ -46,3 +48,10 @@ def test_check_of_the_committed_tree_finds_nothing() -> None:
     ended = scripts("check")
     assert ended.code == 0, ended.out + ended.err
     assert ended.out.startswith("deploy/ is what the charts give: ")
+
+
+def test_the_bench_compiles_synthetic_apps_that_break_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    compile_synthetic(2)
+    costs = json.loads(capsys.readouterr().out)
+    assert set(costs) == {"charts", "tree", "checks", "yaml", "objects"}
+    assert costs["objects"] == 1 + 2 * 10

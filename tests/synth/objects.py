@@ -6,7 +6,6 @@ from synth.checks import Provided
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_VERSION, File, Tree
 
-LABELS = {"app.kubernetes.io/name": "wiki"}
 WIKI = "charts/wiki.py"
 KUSTOMIZATION = {"apiVersion": KUSTOMIZATION_VERSION, "kind": "Kustomization"}
 
