@@ -4,6 +4,7 @@
 Exit codes: 0 done, 1 the definition or the tree is wrong, 3 something that it needs is missing or failed.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parent
 
 
 def main() -> int:
+    gc.disable()  # The process ends before there is anything to collect.
     try:
         start()
         from charts.platform import compile_platform

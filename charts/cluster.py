@@ -1,11 +1,13 @@
-"""What every cluster has before Flux applies this tree, brought by k3s, Terraform and Flux's own bootstrap.
+"""What a cluster has before Flux applies its tree, brought by Kubernetes, Terraform and Flux's own bootstrap.
 
 Charts take names, labels and ports of these things from here, and the checks know them as provided. Beyond what is
 named here the pods need Istio's CNI plugin: without it the sidecar's init container asks for rights that the
-restricted Pod Security Standard, which the apps' namespaces demand, refuses (infra/local/istio.tf installs it).
+restricted Pod Security Standard, which the apps' namespaces demand, refuses (infra/local/istio.tf installs it), and
+an autoscaled app needs metrics-server. docs/environments.md says how a managed cluster gets all of it.
 """
 
-from synth.checks import Provided
+from charts.environments import Environment
+from synth.cluster import Provided
 
 ISTIO_SYSTEM = Provided("Namespace", "istio-system", by="Helm release istio-base")
 INGRESS_GATEWAY = Provided(
@@ -14,6 +16,9 @@ INGRESS_GATEWAY = Provided(
     by="Helm release istio-ingress",
     namespace=ISTIO_SYSTEM.name,
     labels={"istio": "ingress"},
+)
+INGRESS_GATEWAY_ACCOUNT = Provided(
+    "ServiceAccount", "istio-ingress", by="Helm release istio-ingress", namespace=ISTIO_SYSTEM.name
 )
 ISTIOD = Provided(
     "Pod",
@@ -44,25 +49,43 @@ RANCHER = Provided(
     ports=(443,),
 )
 
+MONITORING = Provided("Namespace", "monitoring", by="Helm release kube-prometheus-stack")
+PROMETHEUS = Provided(
+    "Pod",
+    "prometheus",
+    by="Helm release kube-prometheus-stack",
+    namespace=MONITORING.name,
+    labels={"app.kubernetes.io/name": "prometheus"},
+)
+# Where a sidecar answers with its own metrics and its app's: https://istio.io/latest/docs/ops/integrations/prometheus/
+MERGED_METRICS_PORT = 15020
+
+CERT_MANAGER = Provided("Namespace", "cert-manager", by="Helm release cert-manager")
+FLUX_SYSTEM = Provided("Namespace", "flux-system", by="gotk-components.yaml")
+
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 """Annotation of what Flux shall not delete when it leaves Git: data, and the namespace that holds it."""
 
-FLUX_SYSTEM = Provided("Namespace", "flux-system", by="gotk-components.yaml")
-
-DEFAULT = Provided("Namespace", "default", by="Kubernetes")
-KUBE_PUBLIC = Provided("Namespace", "kube-public", by="Kubernetes")
-KUBE_NODE_LEASE = Provided("Namespace", "kube-node-lease", by="Kubernetes")
-
-PROVIDED = (
-    DEFAULT,
-    KUBE_PUBLIC,
-    KUBE_NODE_LEASE,
-    ISTIO_SYSTEM,
-    INGRESS_GATEWAY,
-    ISTIOD,
+EVERYWHERE = (
+    *(Provided("Namespace", name, by="Kubernetes") for name in ("default", "kube-public", "kube-node-lease")),
     KUBE_SYSTEM,
     CLUSTER_DNS,
-    CATTLE_SYSTEM,
-    RANCHER,
+    ISTIO_SYSTEM,
+    INGRESS_GATEWAY,
+    INGRESS_GATEWAY_ACCOUNT,
+    ISTIOD,
+    CERT_MANAGER,
     FLUX_SYSTEM,
 )
+
+
+def provided(environment: Environment) -> tuple[Provided, ...]:
+    """Everything that an environment's cluster has of its own."""
+    found = [*EVERYWHERE]
+    if environment.rancher:
+        found += [CATTLE_SYSTEM, RANCHER]
+    if environment.prometheus:
+        found += [MONITORING, PROMETHEUS]
+    if storage_class := environment.wiki_storage.storage_class:
+        found.append(Provided("StorageClass", storage_class, by="the cluster"))
+    return tuple(found)

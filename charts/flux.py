@@ -11,6 +11,7 @@ from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
     KustomizationSpec,
     KustomizationSpecDependsOn,
+    KustomizationSpecHealthCheckExprs,
     KustomizationSpecSourceRef,
     KustomizationSpecSourceRefKind,
 )
@@ -79,10 +80,18 @@ class FluxSystem(Chart):
         )
         # It applies the two below and itself: waiting for them would hold back the commit that mends them.
         self._kustomization(SYNC_NAME, "flux", wait=False)
-        self._kustomization("platform", "platform", wait=True)
+        self._kustomization("platform", "platform", wait=True, health=_issued_or_not() if environment.tls else None)
         self._kustomization("apps", "apps", wait=True, after="platform")
 
-    def _kustomization(self, name: str, path: str, *, wait: bool, after: str | None = None) -> None:
+    def _kustomization(
+        self,
+        name: str,
+        path: str,
+        *,
+        wait: bool,
+        after: str | None = None,
+        health: list[KustomizationSpecHealthCheckExprs] | None = None,
+    ) -> None:
         Kustomization(
             self,
             name,
@@ -95,8 +104,17 @@ class FluxSystem(Chart):
                 path=f"./{self._root}/{path}",
                 prune=True,
                 wait=wait,
+                health_check_exprs=health,
                 source_ref=KustomizationSpecSourceRef(
                     kind=KustomizationSpecSourceRefKind.GIT_REPOSITORY, name=SYNC_NAME
                 ),
             ),
         )
+
+
+def _issued_or_not() -> list[KustomizationSpecHealthCheckExprs]:
+    """Certificates count as healthy at once: one that cannot be issued shall not hold back every app.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
+    """
+    return [KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind="Certificate", current="true")]

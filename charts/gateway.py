@@ -13,6 +13,7 @@ from imports.io.istio.networking import (
     GatewaySpecServers,
     GatewaySpecServersPort,
     GatewaySpecServersTls,
+    GatewaySpecServersTlsMinProtocolVersion,
     GatewaySpecServersTlsMode,
 )
 
@@ -20,17 +21,26 @@ GATEWAY_NAME = "main-gateway"
 GATEWAY = f"{INGRESS_GATEWAY.namespace}/{GATEWAY_NAME}"
 """How a VirtualService names the gateway, `namespace/name`."""
 
+HTTP_PORT = 80
+HTTPS_PORT = 443
+
 
 @dataclass(frozen=True)
 class Claim:
-    """A host that an application answers for, and the namespace its route is in.
+    """A host that an application answers for, the application's name, and the namespace its route is in.
 
     `passthrough` leaves TLS to the application: the gateway only reads the host from the SNI.
     """
 
+    name: str
     namespace: str
     host: str
     passthrough: bool = False
+
+    @property
+    def secret(self) -> str:
+        """The Secret with the host's certificate, in the gateway's namespace."""
+        return f"{self.name}-tls"
 
     def __str__(self) -> str:
         # Bound to the namespace, so that no route elsewhere can take the host:
@@ -39,24 +49,30 @@ class Claim:
 
 
 class IngressGateway(Chart):
-    """Gateway `main-gateway`: port 80 for the hosts that apps claim, port 443 for those that bring their own TLS."""
+    """Gateway `main-gateway`: port 80 for the hosts that apps claim, port 443 for those that bring their own TLS.
 
-    def __init__(self, scope: Construct, claims: Iterable[Claim]) -> None:
+    With `tls` the gateway holds a certificate for every other host too; port 80 stays for the redirect to HTTPS and
+    the challenges of the certificate authority.
+    """
+
+    def __init__(self, scope: Construct, claims: Iterable[Claim], *, tls: bool = False) -> None:
         super().__init__(scope, "gateway")
         claims = list(claims)
-        http = [str(claim) for claim in claims if not claim.passthrough]
-        tls = [str(claim) for claim in claims if claim.passthrough]
+        terminated = [claim for claim in claims if not claim.passthrough]
+        passed_through = [str(claim) for claim in claims if claim.passthrough]
         servers = [
             GatewaySpecServers(
-                port=GatewaySpecServersPort(number=80, name="http", protocol="HTTP"),
-                hosts=http,
+                port=GatewaySpecServersPort(number=HTTP_PORT, name="http", protocol="HTTP"),
+                hosts=[str(claim) for claim in terminated],
             )
         ]
         if tls:
+            servers.extend(_https(claim) for claim in terminated)
+        if passed_through:
             servers.append(
                 GatewaySpecServers(
-                    port=GatewaySpecServersPort(number=443, name="tls", protocol="TLS"),
-                    hosts=tls,
+                    port=GatewaySpecServersPort(number=HTTPS_PORT, name="tls", protocol="TLS"),
+                    hosts=passed_through,
                     tls=GatewaySpecServersTls(mode=GatewaySpecServersTlsMode.PASSTHROUGH),
                 )
             )
@@ -66,3 +82,15 @@ class IngressGateway(Chart):
             metadata=ApiObjectMetadata(name=GATEWAY_NAME, namespace=INGRESS_GATEWAY.namespace),
             spec=GatewaySpec(selector=dict(INGRESS_GATEWAY.labels), servers=servers),
         )
+
+
+def _https(claim: Claim) -> GatewaySpecServers:
+    return GatewaySpecServers(
+        port=GatewaySpecServersPort(number=HTTPS_PORT, name=f"https-{claim.name}", protocol="HTTPS"),
+        hosts=[str(claim)],
+        tls=GatewaySpecServersTls(
+            mode=GatewaySpecServersTlsMode.SIMPLE,
+            credential_name=claim.secret,
+            min_protocol_version=GatewaySpecServersTlsMinProtocolVersion.TLSV1_UNDERSCORE_2,
+        ),
+    )

@@ -4,7 +4,10 @@ from cdk8s import Chart
 from constructs import Construct
 
 from charts.environments import Environment
-from charts.web_app import Range, Resources, Volume, WebApp
+from charts.images import image
+from charts.priorities import Priority
+from charts.resources import Range, Resources
+from charts.web_app import Volume, WebApp
 
 DATA_DIR = "/data/pages"
 
@@ -12,7 +15,8 @@ DATA_DIR = "/data/pages"
 class GraphWiki(Chart):
     """A FastAPI app under uvicorn; pages are Markdown files on a volume, the link graph lives in the process.
 
-    The graph watches the files and no other process may change them, so there is exactly one pod.
+    The graph watches the files and no other process may change them, so there is exactly one pod. A GraphWiki that
+    shares its graph leaves out `local_state`; with a ReadWriteMany volume it can then have several.
     """
 
     def __init__(self, scope: Construct, environment: Environment) -> None:
@@ -20,11 +24,15 @@ class GraphWiki(Chart):
         self.app = WebApp(
             self,
             "graphwiki",
+            environment,
             namespace="graphwiki",
-            host=environment.host("wiki"),
-            image=environment.graphwiki_image,
+            host="wiki",
+            image=image(environment, "graphwiki"),
             port=8000,
             resources=Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi")),
-            environment={"GRAPHWIKI_DATA_DIR": DATA_DIR, "GRAPHWIKI_DEBUG": "false"},
-            volume=Volume("graphwiki-data", size=environment.wiki_storage, path=DATA_DIR),
+            replicas=environment.wiki_replicas,
+            variables={"GRAPHWIKI_DATA_DIR": DATA_DIR, "GRAPHWIKI_DEBUG": "false"},
+            volume=Volume("graphwiki-data", environment.wiki_storage, path=DATA_DIR),
+            local_state=True,
+            priority=Priority.ESSENTIAL,
         )

@@ -7,11 +7,14 @@ from typing import Any
 
 from cdk8s import App
 
-from charts import APPS
-from charts.cluster import PROVIDED
+from charts import APPS, app_name
+from charts.certificates import Certificates
+from charts.cluster import provided
 from charts.environments import ENVIRONMENTS, Environment
 from charts.flux import SYNC_NAME, FluxSystem, external_files
 from charts.gateway import IngressGateway
+from charts.mesh import Mesh
+from charts.priorities import Priorities
 from charts.rancher import RancherRoute
 from synth import DefinitionError
 from synth.checks import check
@@ -33,9 +36,12 @@ def folders(app: App, environment: Environment) -> list[Folder]:
     flux = FluxSystem(app, environment)
     return [
         Folder(f"flux/{SYNC_NAME}", flux, flux.file_names, external_files(), flux.patches),
-        Folder("platform/gateway", IngressGateway(app, claims)),
+        Folder("platform/priorities", Priorities(app)),
+        Folder("platform/mesh", Mesh(app, environment)),
+        *([Folder("platform/certificates", Certificates(app, environment.tls, claims))] if environment.tls else []),
+        Folder("platform/gateway", IngressGateway(app, claims, tls=environment.tls is not None)),
         *(Folder("platform/rancher", route) for route in routes),
-        *(Folder(f"apps/{chart.node.id}", chart) for chart in apps),
+        *(Folder(f"apps/{app_name(entry)}", chart) for entry, chart in zip(APPS, apps, strict=True)),
     ]
 
 
@@ -67,7 +73,7 @@ def compile_platform(dist: str | None = None) -> Tree:
         app = App(outdir=f"{dist}/{environment.name}" if dist else None)
         apps.append(app)
         rendered = render(environment.path, folders(app, environment), source="charts/platform.py")
-        for violation in check(rendered, PROVIDED):
+        for violation in check(rendered, provided(environment)):
             found.setdefault(str(violation), {})[environment.name] = None
         tree |= rendered
     if found:

@@ -24,7 +24,7 @@ class RancherRoute(Chart):
         super().__init__(scope, "rancher")
         host = environment.host("rancher")
         port = RANCHER.ports[0]
-        self.claim = Claim(RANCHER.namespace, host, passthrough=True)
+        self.claim = Claim(RANCHER.name, RANCHER.namespace, host, passthrough=True)
         VirtualService(
             self,
             "route",

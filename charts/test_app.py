@@ -4,8 +4,9 @@ from cdk8s import Chart
 from constructs import Construct
 
 from charts.environments import Environment
-from charts.web_app import Range, Resources, WebApp
-from synth.versions import pinned
+from charts.images import image
+from charts.resources import Range, Resources
+from charts.web_app import WebApp
 
 
 class TestApp(Chart):
@@ -16,9 +17,11 @@ class TestApp(Chart):
         self.app = WebApp(
             self,
             "hello-world",
+            environment,
             namespace="test-app",
-            host=environment.host("test"),
-            image=f"nginxinc/nginx-unprivileged:{pinned('nginx-unprivileged')}",
+            host="test",
+            image=image(environment, "test-app"),
             port=8080,
             resources=Resources(cpu=Range("10m", "100m"), memory=Range("32Mi", "64Mi")),
+            replicas=environment.test_app_replicas,
         )

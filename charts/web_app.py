@@ -4,25 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from cdk8s import ApiObjectMetadata
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
-from charts.cluster import CLUSTER_DNS, DNS_PORT, INGRESS_GATEWAY, ISTIOD, ISTIOD_PORT, KEEP
-from charts.gateway import GATEWAY, Claim
-from imports.io.istio.networking import (
-    VirtualService,
-    VirtualServiceSpec,
-    VirtualServiceSpecHttp,
-    VirtualServiceSpecHttpRoute,
-    VirtualServiceSpecHttpRouteDestination,
-    VirtualServiceSpecHttpRouteDestinationPort,
-)
-from synth.checks import NAMESPACE_LABEL, Provided
+from charts.cluster import INGRESS_GATEWAY, KEEP, MERGED_METRICS_PORT, PROMETHEUS
+from charts.environments import Environment, Replicas, Storage
+from charts.gateway import Claim
+from charts.namespace import AppNamespace, int_or_string
+from charts.priorities import Priority
+from charts.resources import SIDECAR, Resources, quantities
+from charts.route import SERVICE_PORT, Route
 
 NAME_LABEL = "app.kubernetes.io/name"
-SERVICE_PORT = 80
 PORT_NAME = "http"
+METRICS_PORT_NAME = "http-metrics"
 
 RUN_AS = 10001
 """UID and GID of every app: high, so that it is nobody's on the node. The image of GraphWiki is built for it."""
@@ -31,197 +26,173 @@ UNPRIVILEGED_PORTS = range(1025, 65536)
 ISTIO_PORTS = range(15000, 15100)
 """What the sidecar itself listens on: https://istio.io/latest/docs/ops/deployment/application-requirements/"""
 
-
-@dataclass(frozen=True)
-class Range:
-    """What a container is sure to get, and what it may take at most, as Kubernetes quantities."""
-
-    request: str
-    limit: str
-
-
-@dataclass(frozen=True)
-class Resources:
-    """The resources of an app's container; `ephemeral_storage` holds its /tmp and its logs."""
-
-    cpu: Range
-    memory: Range
-    ephemeral_storage: Range = Range("64Mi", "256Mi")
+DRAIN_SECONDS = 5
+"""How long a pod that is to end still serves, until every gateway knows that it is going."""
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A place to write: `size` as a Kubernetes quantity, mounted at `path`."""
+    """A place to write, mounted at `path`; what is in it stays when the app goes."""
 
     name: str
-    size: str
+    storage: Storage
     path: str
 
+    @property
+    def shared(self) -> bool:
+        """Whether pods on several nodes can mount it."""
+        return self.storage.access_mode == "ReadWriteMany"
 
-TMP = Volume("tmp", size="64Mi", path="/tmp")  # noqa: S108, the pod's own and emptied with it
+
+@dataclass(frozen=True)
+class Metrics:
+    """Where an app offers its metrics to Prometheus."""
+
+    port: int
+    path: str = "/metrics"
 
 
 class WebApp(Construct):
     """One HTTP application in a namespace of its own, reached by its host through the ingress gateway.
 
-    Every pod meets the "restricted" Pod Security Standard
-    (https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted), may be called by the ingress
-    gateway alone, and may itself call nothing but DNS and istiod. The container listens on `port`, above 1024;
-    `health_path` answers GET with 200 when the app can serve. With a `volume` the app is one pod, and a rollout
-    ends the old pod before it starts the new one.
+    Every pod meets the "restricted" Pod Security Standard, may be called by the ingress gateway alone (and by
+    Prometheus for metrics), and may itself call nothing but DNS and istiod. The container listens on `port`, above
+    1024; `health_path` answers GET with 200 when the app can serve. `host` is the first label of the host name.
+    `variables` are the container's environment variables.
 
-    `claim` is the host with the namespace, for the gateway.
+    One pod alone has a rollout that ends it before the new one starts, if it has a volume, and a budget that lets a
+    node drain: a short outage that nobody can avoid, instead of a drain that never ends. Several are spread over zones
+    and nodes, and autoscaled where `replicas` is a range.
+
+    `local_state` says that the process keeps what other pods would have to know. `claim` is the host with the
+    namespace, for the gateway.
 
     Raises:
-        ValueError: the port is one that the app cannot have, or the health path is no path.
+        ValueError: a port is one that the app cannot have, a path is none, or several replicas would not see the same.
     """
 
     def __init__(
         self,
         scope: Construct,
         name: str,
+        environment: Environment,
         *,
         namespace: str,
         host: str,
         image: str,
         port: int,
         resources: Resources,
-        environment: Mapping[str, str] | None = None,
+        replicas: Replicas | None = None,
+        variables: Mapping[str, str] | None = None,
         volume: Volume | None = None,
+        local_state: bool = False,
         health_path: str = "/",
+        metrics: Metrics | None = None,
+        priority: Priority = Priority.ORDINARY,
     ) -> None:
         super().__init__(scope, name)
-        if port in range(1, UNPRIVILEGED_PORTS.start) or port in ISTIO_PORTS:
-            raise ValueError(
-                f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
-                f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
-            )
-        if not health_path.startswith("/"):
-            raise ValueError(f"{name} has the health path {health_path!r}: a path begins with /, as in /healthz")
-        self.claim = Claim(namespace, host)
         self._name = name
-        self._namespace = namespace
+        self._replicas = replicas or Replicas()
+        self._volume = volume
+        self._metrics = metrics
         self._labels = {NAME_LABEL: name}
-        self._define_namespace()
-        self._define_network_policies(port)
-        self._define_volume(volume)
+        _check_port(name, port)
+        _check_path(name, "health", health_path)
+        if metrics:
+            _check_port(name, metrics.port)
+            _check_path(name, "metrics", metrics.path)
+        # A volume that one node alone can mount is free only when the old pod is gone, and so is state in a process.
+        self._alone = local_state or (volume is not None and not volume.shared)
+        if self._replicas.several and self._alone:
+            self._refuse(volume if volume and not volume.shared else None)
+        self.claim = Claim(name, namespace, environment.host(host))
+        self._namespace = AppNamespace(
+            self,
+            namespace,
+            labels=self._labels,
+            pods=self._replicas.maximum,
+            resources=resources,
+            storage=[volume.storage.size] if volume else [],
+        )
+        self._namespace.allow_from("allow-ingress-gateway", INGRESS_GATEWAY, port)
+        if environment.prometheus:
+            self._namespace.allow_from("allow-prometheus", PROMETHEUS, MERGED_METRICS_PORT)
         k8s.KubeServiceAccount(
-            self, "service-account", metadata=self._metadata(), automount_service_account_token=False
+            self, "service-account", metadata=self._namespace.metadata(name), automount_service_account_token=False
         )
-        self._define_deployment(
-            k8s.Container(
-                name=name,
-                image=image,
-                image_pull_policy="IfNotPresent",
-                env=[k8s.EnvVar(name=key, value=value) for key, value in (environment or {}).items()] or None,
-                ports=[k8s.ContainerPort(name=PORT_NAME, container_port=port, protocol="TCP")],
-                # A minute to start, ten seconds without an answer out of the Service, half a minute to a restart.
-                startup_probe=_probe(health_path, period_seconds=2, failure_threshold=30),
-                readiness_probe=_probe(health_path, period_seconds=5, failure_threshold=2),
-                liveness_probe=_probe(health_path, period_seconds=10, failure_threshold=3),
-                resources=_requirements(resources),
-                security_context=k8s.SecurityContext(
-                    allow_privilege_escalation=False,
-                    capabilities=k8s.Capabilities(drop=["ALL"]),
-                    read_only_root_filesystem=True,
-                ),
-                volume_mounts=[
-                    k8s.VolumeMount(name=mounted.name, mount_path=mounted.path) for mounted in (TMP, volume) if mounted
-                ],
-            ),
-            volume,
-        )
-        k8s.KubeService(
+        if volume:
+            self._define_volume(volume)
+        self._define_deployment(self._container(image, port, resources, variables or {}, health_path), priority)
+        self._define_disruption_budget()
+        if self._replicas.autoscaled:
+            self._define_autoscaler()
+        self._define_service()
+        Route(
             self,
-            "service",
-            metadata=self._metadata(),
-            spec=k8s.ServiceSpec(
-                selector=self._labels,
-                ports=[
-                    k8s.ServicePort(name=PORT_NAME, port=SERVICE_PORT, target_port=_port(PORT_NAME), protocol="TCP")
-                ],
-            ),
-        )
-        self._define_route(host)
-
-    def _metadata(self, name: str | None = None, annotations: dict[str, str] | None = None) -> k8s.ObjectMeta:
-        return k8s.ObjectMeta(
-            name=name or self._name, namespace=self._namespace, labels=self._labels, annotations=annotations
+            name,
+            namespace=namespace,
+            labels=self._labels,
+            host=self.claim.host,
+            tls=environment.tls is not None,
         )
 
-    def _define_namespace(self) -> None:
-        modes = ("enforce", "audit", "warn")
-        k8s.KubeNamespace(
-            self,
-            "namespace",
-            metadata=k8s.ObjectMeta(
-                name=self._namespace,
-                labels={
-                    "istio-injection": "enabled",
-                    **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes},
-                },
-                annotations=KEEP,
-            ),
+    def _refuse(self, volume: Volume | None) -> None:
+        if volume:
+            raise ValueError(
+                f"{self._name} cannot have {self._replicas} replicas: its volume {volume.name} is "
+                f"{volume.storage.access_mode}, which one node alone can mount: declare it ReadWriteMany, on a storage "
+                "class that can, or leave it at 1"
+            )
+        raise ValueError(
+            f"{self._name} cannot have {self._replicas} replicas: it keeps state in its process, which the other pods "
+            "would not see: move that state out of the process, or leave it at 1"
         )
 
-    def _define_network_policies(self, port: int) -> None:
-        everything = k8s.LabelSelector()
-        self._network_policy(
-            "default-deny", k8s.NetworkPolicySpec(pod_selector=everything, policy_types=["Ingress", "Egress"])
-        )
-        self._network_policy(
-            "allow-ingress-gateway",
-            k8s.NetworkPolicySpec(
-                pod_selector=k8s.LabelSelector(match_labels=self._labels),
-                policy_types=["Ingress"],
-                ingress=[
-                    k8s.NetworkPolicyIngressRule(from_=[_peer(INGRESS_GATEWAY)], ports=[_network_port(port, "TCP")])
-                ],
+    def _container(
+        self, image: str, port: int, resources: Resources, variables: Mapping[str, str], health_path: str
+    ) -> k8s.Container:
+        ports = {PORT_NAME: port, **({METRICS_PORT_NAME: self._metrics.port} if self._metrics else {})}
+        mounts = {"tmp": "/tmp", **({self._volume.name: self._volume.path} if self._volume else {})}  # noqa: S108, the pod's own
+        return k8s.Container(
+            name=self._name,
+            image=image,
+            image_pull_policy="IfNotPresent",
+            env=[k8s.EnvVar(name=key, value=value) for key, value in variables.items()] or None,
+            ports=[k8s.ContainerPort(name=key, container_port=number, protocol="TCP") for key, number in ports.items()],
+            # A minute to start, ten seconds without an answer out of the Service, half a minute to a restart.
+            startup_probe=_probe(health_path, period_seconds=2, failure_threshold=30),
+            readiness_probe=_probe(health_path, period_seconds=5, failure_threshold=2),
+            liveness_probe=_probe(health_path, period_seconds=10, failure_threshold=3),
+            lifecycle=_drain() if self._replicas.several else None,
+            resources=k8s.ResourceRequirements(
+                requests=quantities(resources.requests), limits=quantities(resources.limits)
             ),
-        )
-        self._network_policy(
-            "allow-dns",
-            k8s.NetworkPolicySpec(
-                pod_selector=everything,
-                policy_types=["Egress"],
-                egress=[
-                    k8s.NetworkPolicyEgressRule(
-                        to=[_peer(CLUSTER_DNS)],
-                        ports=[_network_port(DNS_PORT, "UDP"), _network_port(DNS_PORT, "TCP")],
-                    )
-                ],
+            security_context=k8s.SecurityContext(
+                allow_privilege_escalation=False,
+                capabilities=k8s.Capabilities(drop=["ALL"]),
+                read_only_root_filesystem=True,
             ),
-        )
-        self._network_policy(
-            "allow-istiod",
-            k8s.NetworkPolicySpec(
-                pod_selector=everything,
-                policy_types=["Egress"],
-                egress=[k8s.NetworkPolicyEgressRule(to=[_peer(ISTIOD)], ports=[_network_port(ISTIOD_PORT, "TCP")])],
-            ),
+            volume_mounts=[k8s.VolumeMount(name=key, mount_path=path) for key, path in mounts.items()],
         )
 
-    def _network_policy(self, name: str, spec: k8s.NetworkPolicySpec) -> None:
-        k8s.KubeNetworkPolicy(self, name, metadata=self._metadata(name), spec=spec)
-
-    def _define_volume(self, volume: Volume | None) -> None:
-        if volume is None:
-            return
+    def _define_volume(self, volume: Volume) -> None:
         k8s.KubePersistentVolumeClaim(
             self,
             "volume",
-            metadata=self._metadata(volume.name, annotations=KEEP),
+            metadata=self._namespace.metadata(volume.name, KEEP),
             spec=k8s.PersistentVolumeClaimSpec(
-                access_modes=["ReadWriteOnce"],
-                resources=k8s.ResourceRequirements(requests={"storage": _quantity(volume.size)}),
+                access_modes=[volume.storage.access_mode],
+                storage_class_name=volume.storage.storage_class,
+                resources=k8s.ResourceRequirements(requests=quantities({"storage": volume.storage.size})),
             ),
         )
 
-    def _define_deployment(self, container: k8s.Container, volume: Volume | None) -> None:
+    def _define_deployment(self, container: k8s.Container, priority: Priority) -> None:
         pod = k8s.PodSpec(
             service_account_name=self._name,
             automount_service_account_token=False,
             enable_service_links=False,
+            priority_class_name=priority.value,
             security_context=k8s.PodSecurityContext(
                 run_as_non_root=True,
                 run_as_user=RUN_AS,
@@ -231,107 +202,163 @@ class WebApp(Construct):
                 seccomp_profile=k8s.SeccompProfile(type="RuntimeDefault"),
             ),
             containers=[container],
-            volumes=[
-                k8s.Volume(name=TMP.name, empty_dir=k8s.EmptyDirVolumeSource(size_limit=_quantity(TMP.size))),
-                *([_claimed(volume)] if volume else []),
-            ],
+            topology_spread_constraints=self._spread() if self._replicas.several else None,
+            volumes=self._volumes(),
         )
         k8s.KubeDeployment(
             self,
             "deployment",
-            metadata=self._metadata(),
+            metadata=self._namespace.metadata(self._name),
             spec=k8s.DeploymentSpec(
-                replicas=1,
+                # Where there is an autoscaler the number is its own: Flux would set it back at each interval.
+                replicas=None if self._replicas.autoscaled else self._replicas.minimum,
                 revision_history_limit=3,
                 selector=k8s.LabelSelector(match_labels=self._labels),
-                strategy=_one_at_a_time() if volume else _no_gap(),
-                template=k8s.PodTemplateSpec(metadata=k8s.ObjectMeta(labels=self._labels), spec=pod),
+                strategy=_one_at_a_time() if self._alone else _no_gap(),
+                template=k8s.PodTemplateSpec(
+                    metadata=k8s.ObjectMeta(labels=self._labels, annotations=self._pod_annotations()), spec=pod
+                ),
             ),
         )
 
-    def _define_route(self, host: str) -> None:
-        # No timeout on the route: a WebSocket stays open for hours, and Istio's own default is none
-        # (https://istio.io/latest/docs/concepts/traffic-management/#timeouts). It cannot be written down as 0s,
-        # which the VirtualService's own validation refuses.
-        VirtualService(
+    def _pod_annotations(self) -> dict[str, str]:
+        # What the sidecar gets: https://istio.io/latest/docs/reference/config/annotations/
+        annotations = {
+            "sidecar.istio.io/proxyCPU": SIDECAR.cpu.request,
+            "sidecar.istio.io/proxyCPULimit": SIDECAR.cpu.limit,
+            "sidecar.istio.io/proxyMemory": SIDECAR.memory.request,
+            "sidecar.istio.io/proxyMemoryLimit": SIDECAR.memory.limit,
+        }
+        if self._metrics:
+            # The sidecar answers with these and its own: https://istio.io/latest/docs/ops/integrations/prometheus/
+            annotations |= {
+                "prometheus.io/scrape": "true",
+                "prometheus.io/port": str(self._metrics.port),
+                "prometheus.io/path": self._metrics.path,
+            }
+        return annotations
+
+    def _volumes(self) -> list[k8s.Volume]:
+        size = quantities({"tmp": "64Mi"})["tmp"]
+        volumes = [k8s.Volume(name="tmp", empty_dir=k8s.EmptyDirVolumeSource(size_limit=size))]
+        if self._volume:
+            claim = k8s.PersistentVolumeClaimVolumeSource(claim_name=self._volume.name)
+            volumes.append(k8s.Volume(name=self._volume.name, persistent_volume_claim=claim))
+        return volumes
+
+    def _spread(self) -> list[k8s.TopologySpreadConstraint]:
+        """Over zones and nodes as evenly as can be, but better together than not at all."""
+        return [
+            k8s.TopologySpreadConstraint(
+                topology_key=topology_key,
+                max_skew=1,
+                when_unsatisfiable="ScheduleAnyway",
+                label_selector=k8s.LabelSelector(match_labels=self._labels),
+                # During a rollout the new pods are spread among themselves.
+                match_label_keys=["pod-template-hash"],
+            )
+            for topology_key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ]
+
+    def _define_disruption_budget(self) -> None:
+        k8s.KubePodDisruptionBudget(
             self,
-            "route",
-            metadata=ApiObjectMetadata(name=self._name, namespace=self._namespace, labels=self._labels),
-            spec=VirtualServiceSpec(
-                hosts=[host],
-                gateways=[GATEWAY],
-                http=[
-                    VirtualServiceSpecHttp(
-                        route=[
-                            VirtualServiceSpecHttpRoute(
-                                destination=VirtualServiceSpecHttpRouteDestination(
-                                    host=f"{self._name}.{self._namespace}.svc.cluster.local",
-                                    port=VirtualServiceSpecHttpRouteDestinationPort(number=SERVICE_PORT),
-                                )
-                            )
-                        ]
+            "disruption-budget",
+            metadata=self._namespace.metadata(self._name),
+            spec=k8s.PodDisruptionBudgetSpec(
+                max_unavailable=int_or_string(1),
+                selector=k8s.LabelSelector(match_labels=self._labels),
+                unhealthy_pod_eviction_policy="AlwaysAllow",
+            ),
+        )
+
+    def _define_autoscaler(self) -> None:
+        k8s.KubeHorizontalPodAutoscalerV2(
+            self,
+            "autoscaler",
+            metadata=self._namespace.metadata(self._name),
+            spec=k8s.HorizontalPodAutoscalerSpecV2(
+                scale_target_ref=k8s.CrossVersionObjectReferenceV2(
+                    api_version="apps/v1", kind="Deployment", name=self._name
+                ),
+                min_replicas=self._replicas.minimum,
+                max_replicas=self._replicas.maximum,
+                metrics=[self._utilization("cpu", 70), self._utilization("memory", 80)],
+                # Five minutes of less before a pod goes, and then one a minute.
+                behavior=k8s.HorizontalPodAutoscalerBehaviorV2(
+                    scale_down=k8s.HpaScalingRulesV2(
+                        stabilization_window_seconds=300,
+                        policies=[k8s.HpaScalingPolicyV2(type="Pods", value=1, period_seconds=60)],
+                    )
+                ),
+            ),
+        )
+
+    def _utilization(self, resource: str, per_cent: int) -> k8s.MetricSpecV2:
+        """A share of what the app's container requests; the sidecar's use would blur it."""
+        return k8s.MetricSpecV2(
+            type="ContainerResource",
+            container_resource=k8s.ContainerResourceMetricSourceV2(
+                container=self._name,
+                name=resource,
+                target=k8s.MetricTargetV2(type="Utilization", average_utilization=per_cent),
+            ),
+        )
+
+    def _define_service(self) -> None:
+        k8s.KubeService(
+            self,
+            "service",
+            metadata=self._namespace.metadata(self._name),
+            spec=k8s.ServiceSpec(
+                selector=self._labels,
+                ports=[
+                    k8s.ServicePort(
+                        name=PORT_NAME, port=SERVICE_PORT, target_port=int_or_string(PORT_NAME), protocol="TCP"
                     )
                 ],
             ),
         )
 
 
-# A quantity and a port name live in Node: one crossing for each that is different, not for each use.
-@cache
-def _quantity(text: str) -> k8s.Quantity:
-    return k8s.Quantity.from_string(text)
+def _check_port(name: str, port: int) -> None:
+    if port in range(1, UNPRIVILEGED_PORTS.start) or port in ISTIO_PORTS:
+        raise ValueError(
+            f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
+            f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
+        )
+
+
+def _check_path(name: str, what: str, path: str) -> None:
+    if not path.startswith("/"):
+        raise ValueError(f"{name} has the {what} path {path!r}: a path begins with /, as in /healthz")
 
 
 @cache
-def _port(port: int | str) -> k8s.IntOrString:
-    return k8s.IntOrString.from_string(port) if isinstance(port, str) else k8s.IntOrString.from_number(port)
-
-
-def _requirements(resources: Resources) -> k8s.ResourceRequirements:
-    ranges = {
-        "cpu": resources.cpu,
-        "memory": resources.memory,
-        "ephemeral-storage": resources.ephemeral_storage,
-    }
-    return k8s.ResourceRequirements(
-        requests={name: _quantity(range_.request) for name, range_ in ranges.items()},
-        limits={name: _quantity(range_.limit) for name, range_ in ranges.items()},
-    )
-
-
 def _probe(path: str, *, period_seconds: int, failure_threshold: int) -> k8s.Probe:
     return k8s.Probe(
-        http_get=k8s.HttpGetAction(path=path, port=_port(PORT_NAME)),
+        http_get=k8s.HttpGetAction(path=path, port=int_or_string(PORT_NAME)),
         period_seconds=period_seconds,
         failure_threshold=failure_threshold,
         timeout_seconds=2,
     )
 
 
-def _claimed(volume: Volume) -> k8s.Volume:
-    return k8s.Volume(
-        name=volume.name,
-        persistent_volume_claim=k8s.PersistentVolumeClaimVolumeSource(claim_name=volume.name),
-    )
+@cache
+def _drain() -> k8s.Lifecycle:
+    # An image without `sleep` ends at once, as it would without the hook.
+    wait = k8s.ExecAction(command=["sleep", str(DRAIN_SECONDS)])
+    return k8s.Lifecycle(pre_stop=k8s.LifecycleHandler(exec=wait))
 
 
+@cache
 def _one_at_a_time() -> k8s.DeploymentStrategy:
     return k8s.DeploymentStrategy(type="Recreate")
 
 
+@cache
 def _no_gap() -> k8s.DeploymentStrategy:
     return k8s.DeploymentStrategy(
         type="RollingUpdate",
-        rolling_update=k8s.RollingUpdateDeployment(max_surge=_port(1), max_unavailable=_port(0)),
+        rolling_update=k8s.RollingUpdateDeployment(max_surge=int_or_string(1), max_unavailable=int_or_string(0)),
     )
-
-
-def _peer(pods: Provided) -> k8s.NetworkPolicyPeer:
-    return k8s.NetworkPolicyPeer(
-        namespace_selector=k8s.LabelSelector(match_labels={NAMESPACE_LABEL: pods.namespace}),
-        pod_selector=k8s.LabelSelector(match_labels=dict(pods.labels)),
-    )
-
-
-def _network_port(port: int, protocol: str) -> k8s.NetworkPolicyPort:
-    return k8s.NetworkPolicyPort(port=_port(port), protocol=protocol)

@@ -17,10 +17,12 @@ from scripts.apps import deploy, logs, open_
 from scripts.bench import bench
 from scripts.check import check
 from scripts.cluster import cluster
+from scripts.diff import diff
 from scripts.doctor import doctor
 from scripts.flux import flux
 from scripts.image import image
 from scripts.refresh import refresh
+from scripts.release import promote, release
 from scripts.tofu import tofu
 from scripts.up import up
 from synth.runtime import explained
@@ -34,7 +36,13 @@ def cli() -> None:
     """Run the platform: the local cluster, images, Flux; and work on it: check, measure, renew."""
 
 
-for command in (doctor, up, cluster, image, deploy, flux, logs, open_, check, bench, refresh, tofu):
+COMMANDS = (
+    *(doctor, up, cluster),
+    *(image, release, promote, deploy),
+    *(flux, logs, open_),
+    *(check, diff, bench, refresh, tofu),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

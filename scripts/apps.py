@@ -13,12 +13,11 @@ import click
 from charts.environments import LOCAL, Environment
 from scripts import options
 from scripts.cluster import urls
-from scripts.image import build, checkout_option, import_
+from scripts.image import WIKI, build, checkout_option, import_
 from scripts.tools import ROOT, Tools
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, load
 
-WIKI = "graphwiki"
 ROLLOUT_LIMIT = "5m"
 ANSWER_LIMIT = 180.0
 """How long, in seconds, a page may take from its rollout to its first answer."""

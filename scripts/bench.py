@@ -89,9 +89,12 @@ def compile_synthetic(count: int) -> None:
     """Compile `count` apps of GraphWiki's shape in memory; print the seconds of each step as JSON."""
     from cdk8s import App, Chart
 
-    from charts.cluster import PROVIDED
+    from charts.cluster import provided
+    from charts.environments import LOCAL, Storage
     from charts.gateway import IngressGateway
-    from charts.web_app import Range, Resources, Volume, WebApp
+    from charts.priorities import Priorities
+    from charts.resources import Range, Resources
+    from charts.web_app import Volume, WebApp
     from synth.checks import check
     from synth.tree import Folder, render
 
@@ -101,12 +104,13 @@ def compile_synthetic(count: int) -> None:
         web_app = WebApp(
             chart,
             name,
+            LOCAL,
             namespace=name,
-            host=f"{name}.localhost",
+            host=name,
             image="app:1.0",
             port=8000,
             resources=Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi")),
-            volume=Volume(f"{name}-data", size="1Gi", path="/data"),
+            volume=Volume(f"{name}-data", Storage("1Gi"), path="/data"),
         )
         return chart, web_app
 
@@ -117,11 +121,15 @@ def compile_synthetic(count: int) -> None:
     clock.append(time.perf_counter())
     tree = render(
         "deploy",
-        [Folder("platform/gateway", gateway), *(Folder(f"apps/{chart.node.id}", chart) for chart, _ in charts)],
+        [
+            Folder("platform/priorities", Priorities(app)),
+            Folder("platform/gateway", gateway),
+            *(Folder(f"apps/{chart.node.id}", chart) for chart, _ in charts),
+        ],
         source="scripts/bench.py",
     )
     clock.append(time.perf_counter())
-    violations = check(tree, PROVIDED)
+    violations = check(tree, provided(LOCAL))
     clock.append(time.perf_counter())
     for file in tree.files.values():
         file.text()

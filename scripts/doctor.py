@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import click
 
 from charts.environments import LOCAL, Environment
+from charts.images import unknown_digests
 from scripts import options
 from scripts.cluster import PORTS, k3d_cluster, terraform
 from scripts.tools import Tools, kubernetes_minor, wanted
@@ -51,15 +52,18 @@ class Finding:
 def doctor(environment: Environment, dry_run: bool) -> None:
     """Look at tools, Docker, ports, names and unset values; say for each what to do. Changes nothing.
 
-    Exit code 3 when the local cluster cannot be made.
+    For another environment than local it looks at the tools that reach its cluster, and at its values. Exit code 3
+    when the local cluster cannot be made, or when a tool for the other is missing.
 
-    Example: python -m scripts doctor
+    Example: python -m scripts doctor --env production
     """
     if dry_run:
-        for command in (*map(_version_command, VERSION_ARGUMENTS), BUILDX):
+        commands = (*map(_version_command, VERSION_ARGUMENTS), BUILDX)
+        for command in commands if environment is LOCAL else map(_version_command, ("kubectl", "flux")):
             click.echo(f"$ {shlex.join(command)}", err=True)
         return
-    findings = [*_tools(), *_ports(), *_names(), *_values(environment)]
+    here = [*_tools(), *_ports(), *_names()] if environment is LOCAL else [_kubectl(), _tool("flux", pinned("flux"))]
+    findings = [*here, *_values(environment)]
     for finding in findings:
         mark = "ok" if not finding.advice else "later" if finding.later else "MISSING"
         click.echo(f"{mark:8}{finding.subject}: {finding.state}")
@@ -168,16 +172,34 @@ def _is_here(host: str) -> bool:
     return bool(addresses) and all(address == "::1" or address.startswith("127.") for address in addresses)
 
 
-def _values(environment: Environment) -> Iterator[Finding]:
-    if environment.git_url_is_example:
-        yield Finding(
-            "git_url",
-            f"still the example {environment.git_url}",
-            f"set it for {environment.name} in charts/environments.py before `flux bootstrap`",
+def unset_values(environment: Environment) -> list[Finding]:
+    """What a person must still set before a roll-out to an environment."""
+    examples = [
+        Finding(
+            name,
+            f"still the example {value}",
+            f"set it in charts/environments.py before {environment.name} is rolled out",
             later=True,
         )
-    else:
-        yield Finding("git_url", environment.git_url)
+        for name, value in environment.examples.items()
+    ]
+    digests = [
+        Finding(
+            f"digest of {app}",
+            "not known yet",
+            f"`python -m scripts release {app} TAG@DIGEST --env {environment.name}` sets it in images.yaml",
+            later=True,
+        )
+        for app in unknown_digests(environment)
+    ]
+    return [*examples, *digests]
+
+
+def _values(environment: Environment) -> Iterator[Finding]:
+    unset = unset_values(environment)
+    yield from unset or [Finding("values", f"all of {environment.name} are set")]
+    if environment is not LOCAL:
+        return
     source = os.environ.get("GRAPHWIKI_SRC")
     if source:
         yield Finding("GRAPHWIKI_SRC", source)

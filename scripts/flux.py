@@ -8,6 +8,7 @@ import click
 from charts.environments import Environment
 from scripts import options
 from scripts.apps import kubectl
+from scripts.doctor import unset_values
 from scripts.tools import Tools
 from synth import DefinitionError
 
@@ -37,10 +38,11 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
 
     Example: python -m scripts flux bootstrap --private-key-file ~/.ssh/deploy_key
     """
-    if environment.git_url_is_example and not dry_run:
+    unset = [] if dry_run else unset_values(environment)
+    if unset:
         raise DefinitionError(
-            f"charts/environments.py: git_url of {environment.name} is still the example {environment.git_url}: "
-            "set it to where your clone is, run `make synth`, commit and push"
+            f"{environment.name} is not ready to be rolled out:\n"
+            + "\n".join(f"{finding.subject} is {finding.state}: {finding.advice}" for finding in unset)
         )
     tools = Tools(dry_run)
     folder = f"{environment.path}/flux/{NAMESPACE}"

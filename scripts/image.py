@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from charts.environments import LOCAL
+from charts.images import image as image_of
 from scripts import options
 from scripts.cluster import k3d_cluster
 from scripts.tools import ROOT, Tools
 
+WIKI = "graphwiki"
 DOCKERFILE = ROOT / "containers" / "graphwiki" / "Dockerfile"
 # A repository with a registry's host before it, and a tag: https://github.com/distribution/reference
 REMOTE = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
@@ -77,7 +79,7 @@ def push(target: str, dry_run: bool) -> None:
             param_hint="TARGET",
         )
     tools = Tools(dry_run)
-    tools.run("docker", "tag", LOCAL.graphwiki_image, target, hint="`python -m scripts image build` makes the image")
+    tools.run("docker", "tag", image_of(LOCAL, WIKI), target, hint="`python -m scripts image build` makes the image")
     tools.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
 
 
@@ -93,7 +95,7 @@ def build(tools: Tools, checkout: Path) -> None:
         "--file",
         DOCKERFILE.relative_to(ROOT),
         "--tag",
-        LOCAL.graphwiki_image,
+        image_of(LOCAL, WIKI),
         checkout,
         hint="does Docker run (`docker info`), has it its buildx plugin (`docker buildx version`), and has it room "
         "(`docker system df`; `docker system prune` makes some)?",
@@ -106,7 +108,7 @@ def import_(tools: Tools) -> None:
         "k3d",
         "image",
         "import",
-        LOCAL.graphwiki_image,
+        image_of(LOCAL, WIKI),
         "--cluster",
         k3d_cluster(),
         hint="`python -m scripts cluster status` shows whether the cluster runs",

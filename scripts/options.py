@@ -33,6 +33,23 @@ def environment(command: Command) -> Command:
     )(command)
 
 
+def environment_named(option: str, parameter: str) -> Callable[[Command], Command]:
+    """An option that must name an environment, for commands that concern no cluster by default."""
+    return click.option(
+        option,
+        parameter,
+        type=click.Choice([item.name for item in ENVIRONMENTS]),
+        required=True,
+        callback=_environment,
+        help="The environment, as charts/environments.py has it.",
+    )
+
+
+def environment_argument(parameter: str) -> Callable[[Command], Command]:
+    """The name of an environment as an argument."""
+    return click.argument(parameter, type=click.Choice([item.name for item in ENVIRONMENTS]), callback=_environment)
+
+
 class Declined(Exception):  # noqa: N818, an answer and no error
     """A person answered no: nothing more is done."""
 
@@ -47,5 +64,5 @@ def ask(question: str) -> None:
         raise Declined
 
 
-def _environment(_context: click.Context, _option: click.Parameter, name: str) -> Environment:
+def _environment(_context: click.Context, _parameter: click.Parameter, name: str) -> Environment:
     return next(item for item in ENVIRONMENTS if item.name == name)

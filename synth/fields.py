@@ -6,11 +6,11 @@ The typed classes take any string for a quantity, a name or a host; here is wher
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any
 
 from synth.manifest import Document
 from synth.pods import PROBES, check_pods, containers, pod_spec
+from synth.quantity import quantity
 from synth.tree import Object
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -38,33 +38,11 @@ FREELY_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBind
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?")
-SUFFIXES = {
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)},
-    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
-}
-
 PORT_FIELDS = ("port", "containerPort", "targetPort", "hostPort", "nodePort", "number", "endPort")
 QUANTITY_MAPS = ("requests", "limits", "hard")
 BYTES = frozenset({"memory", "storage", "ephemeral-storage"})
 DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
 PORT_NUMBERS = range(1, 65536)
-
-
-def quantity(text: object) -> Decimal:
-    """The number that a Kubernetes quantity stands for: `quantity("250m")` is 0.25, in the resource's own unit.
-
-    Raises:
-        ValueError: it is no quantity; Kubernetes would refuse it.
-    """
-    match = QUANTITY.fullmatch(str(text))
-    if match is None:
-        raise ValueError(f"{str(text)!r} is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
-    number, suffix = match[1], match[2] or ""
-    if suffix not in SUFFIXES:
-        return Decimal(number) * Decimal(10) ** int(suffix[1:])
-    return Decimal(number) * SUFFIXES[suffix]
 
 
 def check_fields(subject: Object) -> Iterator[str]:

@@ -17,10 +17,11 @@ FIRST_KEYS = {
         """
         apiVersion kind metadata name namespace labels annotations
         image imagePullPolicy command args env envFrom
-        namespaceSelector podSelector policyTypes from to hosts gateways
+        namespaceSelector podSelector policyTypes from to hosts gateways match
+        scaleTargetRef minReplicas maxReplicas
         port containerPort ports startupProbe readinessProbe livenessProbe httpGet
         requests limits
-        """.split()  # noqa: SIM905, a list of 26 quoted strings is not read
+        """.split()  # noqa: SIM905, a list of 30 quoted strings is not read
     )
 }
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import typing
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +43,8 @@ def start() -> None:
         ToolError: a package is missing, or cdk8s cannot start.
     """
     use_pinned_node()
+    # jsii asks for the hints of one and the same function at every call, a tenth of a compile.
+    typing.get_type_hints = cache(typing.get_type_hints)  # type: ignore[assignment]
     try:
         for package in ("cdk8s", "cdk8s_plus_27"):
             import_module(package)
@@ -73,7 +77,10 @@ def _place_in_charts(error: Exception) -> str | None:
     lines = _own_lines(error)
     if not lines or not _is_chart(lines[-1]):
         return None
-    places = [(line.tb_frame.f_code.co_filename, line.tb_lineno) for line in lines if _is_chart(line)]
+    # A module that imports another has no part in what is wrong there, nor has the check of a value in its class.
+    imported = max((index for index, line in enumerate(lines) if _function(line) == "<module>"), default=0)
+    charts = [line for line in lines[imported:] if _is_chart(line) and _function(line) != "__post_init__"]
+    places = [(line.tb_frame.f_code.co_filename, line.tb_lineno) for line in charts]
     first, last = places[0], places[-1]
     return _shown(*last) if first[0] == last[0] else f"{_shown(*first)}, in {_shown(*last)}"
 
@@ -88,6 +95,10 @@ def _own_lines(error: Exception) -> list[TracebackType]:
             lines.append(trace)
         trace = trace.tb_next
     return lines
+
+
+def _function(line: TracebackType) -> str:
+    return line.tb_frame.f_code.co_name
 
 
 def _is_chart(line: TracebackType) -> bool:

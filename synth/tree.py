@@ -26,6 +26,7 @@ APPLY_ORDER = (
     "Namespace",
     "CustomResourceDefinition",
     "PriorityClass",
+    "IngressClass",
     "ResourceQuota",
     "LimitRange",
     "NetworkPolicy",
@@ -36,12 +37,18 @@ APPLY_ORDER = (
     "ClusterIssuer",
     "Certificate",
     "Gateway",
+    "PeerAuthentication",
+    "Telemetry",
+    "AuthorizationPolicy",
     "Deployment",
     "StatefulSet",
     "DaemonSet",
     "Job",
     "CronJob",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
     "Service",
+    "DestinationRule",
     "VirtualService",
 )
 
@@ -100,11 +107,15 @@ class File:
 
 @dataclass(frozen=True)
 class Object:
-    """One Kubernetes object of a tree, with what an error says of it: its chart's module and its folder."""
+    """One Kubernetes object of a tree, with what is said of it: its chart's module, and its file in deploy/."""
 
     document: Document
     source: str
-    folder: str
+    path: str
+
+    @property
+    def folder(self) -> str:
+        return str(PurePosixPath(self.path).parent)
 
     @property
     def kind(self) -> str:
@@ -144,7 +155,7 @@ class Tree:
         for path, file in self.files.items():
             for document in file.documents:
                 if document["apiVersion"] != KUSTOMIZATION_VERSION:
-                    yield Object(document, file.source, str(PurePosixPath(path).parent))
+                    yield Object(document, file.source, path)
 
     def __or__(self, other: "Tree") -> "Tree":
         """Both trees as one.
@@ -181,7 +192,7 @@ def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
         module = _module(folder.chart)
         if not all(FOLDER_NAME.fullmatch(part) for part in folder.path.split("/")):
             raise DefinitionError(
-                f"{folder.path} is no folder for deploy/: use lower case letters, digits, - and . in the chart's id "
+                f"{folder.path} is no folder for deploy/: use lower case letters, digits, - and . in its name "
                 f"({module})"
             )
         external |= {f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()}

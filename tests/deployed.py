@@ -1,12 +1,18 @@
-"""The committed objects of the local cluster, for tests that look up facts."""
+"""The committed objects, for tests that look up facts; a folder without an environment's is the local cluster's."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from charts.environments import Environment
 from synth.manifest import Document, load
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 APPS = sorted(path.name for path in (DEPLOY / "apps").iterdir() if path.is_dir())
+
+
+def root(environment: Environment) -> str:
+    """What the folders of an environment begin with below deploy/: nothing, or `staging/`."""
+    return f"{environment.path}/".removeprefix("deploy/")
 
 
 def objects(folder: str) -> Iterator[Document]:

@@ -22,15 +22,14 @@ def workshop(tmp_path: Path) -> Workshop:
         (
             "charts/graphwiki.py",
             ('Range("64Mi", "256Mi")', 'Range("64MB", "256Mi")'),
-            "graphwiki: Deployment graphwiki has spec.template.spec.containers[0].resources.requests.memory '64MB' is "
-            "no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi (charts/graphwiki.py)\n",
+            "'64MB' is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi (charts/graphwiki.py line ",
         ),
         (
             "charts/graphwiki.py",
-            ('environment.host("wiki")', '"http://wiki.localhost"'),
+            ('host="wiki"', 'host="http://wiki"'),
             "graphwiki: VirtualService graphwiki has spec.hosts 'http://wiki.localhost': a host name is of lower "
             "case letters, digits, - and ., as in wiki.example.com, without a scheme, a port or a path "
-            "(charts/graphwiki.py)\n",
+            "(charts/graphwiki.py) in local\n",
         ),
         (
             "charts/graphwiki.py",
@@ -40,20 +39,21 @@ def workshop(tmp_path: Path) -> Workshop:
         ),
         (
             "charts/test_app.py",
-            ('host("test")', 'host("wiki")'),
+            ('host="test"', 'host="wiki"'),
             "graphwiki: VirtualService graphwiki claims wiki.localhost, which VirtualService hello-world in namespace "
-            "test-app claims already (charts/test_app.py): give one of them another host (charts/graphwiki.py)\n",
+            "test-app claims already (charts/test_app.py): give one of them another host (charts/graphwiki.py) "
+            "in local\n",
         ),
         (
             "charts/graphwiki.py",
             ("port=8000", "prot=8000"),
-            "WebApp has no field prot: did you mean port? (charts/graphwiki.py line 20)\n",
+            "WebApp has no field prot: did you mean port? (charts/graphwiki.py line 24)\n",
         ),
         (
             "charts/web_app.py",
             ("enable_service_links=", "enable_service_link="),
             "PodSpec has no field enable_service_link: did you mean enable_service_links? (charts/test_app.py "
-            "line 16, in "
+            "line 17, in "
             "charts/web_app.py line ",
         ),
         (
@@ -66,7 +66,7 @@ def workshop(tmp_path: Path) -> Workshop:
             "charts/graphwiki.py",
             ("port=8000", 'port="http"'),
             "type of argument container_port must be one of (int, float); got str instead (charts/graphwiki.py "
-            "line 20, in "
+            "line 24, in "
             "charts/web_app.py line ",
         ),
         ("charts/graphwiki.py", ("port=8000,", "port=8000"), "(charts/graphwiki.py line "),
@@ -81,9 +81,9 @@ def workshop(tmp_path: Path) -> Workshop:
             "charts/__init__.py: APPS has graphwiki.Wiki, but charts/graphwiki.py has no Wiki\n",
         ),
         (
-            "charts/test_app.py",
-            ("pinned('nginx-unprivileged')", "pinned('nginx')"),
-            "versions.yaml has no version of nginx; it has ",
+            "charts/flux.py",
+            ("pinned('flux')", "pinned('fluxcd')"),
+            "versions.yaml has no version of fluxcd; it has ",
         ),
         (
             "charts/__init__.py",
@@ -100,13 +100,13 @@ def workshop(tmp_path: Path) -> Workshop:
             "charts/graphwiki.py",
             ("port=8000", "port=80"),
             "graphwiki cannot listen on port 80: take one from 1025 on, which needs no privilege, and none of Istio's "
-            "own, 15000 to 15099 (charts/graphwiki.py line 20, in charts/web_app.py line ",
+            "own, 15000 to 15099 (charts/graphwiki.py line 24, in charts/web_app.py line ",
         ),
         ("charts/graphwiki.py", ("port=8000", "port=15006"), "graphwiki cannot listen on port 15006: "),
         (
             "charts/graphwiki.py",
             ("port=8000,", 'port=8000, health_path="health",'),
-            "graphwiki has the health path 'health': a path begins with /, as in /healthz (charts/graphwiki.py line 20",
+            "graphwiki has the health path 'health': a path begins with /, as in /healthz (charts/graphwiki.py line 24",
         ),
         (
             "charts/graphwiki.py",
@@ -126,12 +126,16 @@ def workshop(tmp_path: Path) -> Workshop:
             "local: Flux does not know git_url 'git@github.com:graphwiki/platform.git': write it as "
             "ssh://git@github.com/graphwiki/platform.git (charts/environments.py line ",
         ),
-        ("charts/environments.py", ('git_branch="main"', 'git_branch=""'), "local: git_branch '' is no branch: write"),
         (
             "charts/environments.py",
-            ('wiki_storage="1Gi"', "wiki_storage=1"),
-            "type of argument value must be str; got int instead (charts/graphwiki.py line 20, in "
-            "charts/web_app.py line",
+            ('git_branch="main",\n    wiki_storage=Storage("1Gi")', 'git_branch="",\n    wiki_storage=Storage("1Gi")'),
+            "local: git_branch '' is no branch: write",
+        ),
+        (
+            "charts/environments.py",
+            ('Storage("1Gi")', 'Storage("1GB")'),
+            "storage size '1GB' is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi "
+            "(charts/environments.py line ",
         ),
     ],
     ids=[
@@ -156,7 +160,7 @@ def workshop(tmp_path: Path) -> Workshop:
         "namespace of others",
         "Git address as people write it",
         "empty branch",
-        "number for a size",
+        "bad size",
     ],
 )
 def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(

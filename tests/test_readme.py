@@ -35,23 +35,34 @@ def test_the_app_that_it_adds_takes_one_module_and_one_line(tmp_path: Path) -> N
 
     assert ended.code == 0, ended.err
     after = workshop.deployed()
-    assert {path for path in after if path not in before} == {
+    added = {path for path in after if path not in before}
+    assert {path for path in added if path.startswith("apps/")} == {
         f"apps/blog/{name}.yaml"
         for name in (
+            "authorizationpolicy",
             "deployment",
+            "destinationrule",
             "kustomization",
+            "limitrange",
             "namespace",
             "networkpolicy-allow-dns",
             "networkpolicy-allow-ingress-gateway",
             "networkpolicy-allow-istiod",
             "networkpolicy-default-deny",
+            "pdb",
+            "resourcequota",
             "service",
             "serviceaccount",
             "virtualservice",
         )
     }
     changed = {path for path in before if before[path] != after[path]}
-    assert changed == {"apps/kustomization.yaml", "platform/gateway/gateway.yaml"}
+    everywhere = {"apps/kustomization.yaml", "platform/gateway/gateway.yaml"}
+    certified = {"platform/certificates/kustomization.yaml"}
+    others = {f"{name}/{path}" for name in ("staging", "production") for path in everywhere | certified}
+    assert changed == everywhere | others
+    for name in ("staging", "production"):
+        assert f"{name}/platform/certificates/certificate-blog.yaml" in added
     assert b"- blog\n" in after["apps/kustomization.yaml"]
     assert b"- blog/blog.localhost\n" in after["platform/gateway/gateway.yaml"]
 

@@ -15,7 +15,18 @@ import pytest
 from synth import runtime
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("charts", "deploy", "scripts", "synth", "tests", "main.py", "versions.yaml", "cdk8s.yaml", "pyproject.toml")
+COPIED = (
+    "charts",
+    "deploy",
+    "scripts",
+    "synth",
+    "tests",
+    "main.py",
+    "images.yaml",
+    "versions.yaml",
+    "cdk8s.yaml",
+    "pyproject.toml",
+)
 SHARED = (".venv", "imports", "node_modules")
 
 

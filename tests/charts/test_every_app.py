@@ -2,15 +2,23 @@
 
 import pytest
 
-from synth.fields import quantity
-from tests.deployed import APPS, DEPLOY, objects, the
+from charts.environments import ENVIRONMENTS, Environment
+from synth.quantity import quantity
+from tests.deployed import APPS, DEPLOY, objects, root, the
 
 RESTRICTED = "restricted"
 
 
+@pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: str(environment.name))
+def environment(request: pytest.FixtureRequest) -> Environment:
+    found: Environment = request.param
+    return found
+
+
 @pytest.fixture(params=APPS)
-def app(request: pytest.FixtureRequest) -> str:
-    return f"apps/{request.param}"
+def app(request: pytest.FixtureRequest, environment: Environment) -> str:
+    """The app's folder in an environment."""
+    return f"{root(environment)}apps/{request.param}"
 
 
 def test_there_are_apps() -> None:
@@ -89,11 +97,13 @@ def test_its_service_has_one_named_port_80_to_the_named_port(app: str) -> None:
 def test_no_timeout_cuts_its_long_connections(app: str) -> None:
     for route in the(app, "VirtualService")["spec"]["http"]:
         assert "timeout" not in route
-    annotations = the(app, "Deployment")["spec"]["template"]["metadata"].get("annotations", {})
+    annotations = the(app, "Deployment")["spec"]["template"]["metadata"]["annotations"]
     assert "proxy.istio.io/config" not in annotations
 
 
-def test_its_network_is_closed_but_for_the_gateway_dns_and_istiod(app: str) -> None:
+def test_its_network_is_closed_but_for_the_gateway_dns_istiod_and_prometheus(
+    app: str, environment: Environment
+) -> None:
     policies = {d["metadata"]["name"]: d["spec"] for d in objects(app) if d["kind"] == "NetworkPolicy"}
     assert policies.pop("default-deny") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (container,) = the(app, "Deployment")["spec"]["template"]["spec"]["containers"]
@@ -105,7 +115,9 @@ def test_its_network_is_closed_but_for_the_gateway_dns_and_istiod(app: str) -> N
         for peer in rule[key]
         for port in (f"{port['port']}/{port['protocol']}" for port in rule["ports"])
     }
+    prometheus = ("ingress", "monitoring", "{'app.kubernetes.io/name': 'prometheus'}", "15020/TCP")
     assert open_ways == {
+        *({prometheus} if environment.prometheus else ()),
         ("ingress", "istio-system", "{'istio': 'ingress'}", f"{container['ports'][0]['containerPort']}/TCP"),
         ("egress", "kube-system", "{'k8s-app': 'kube-dns'}", "53/UDP"),
         ("egress", "kube-system", "{'k8s-app': 'kube-dns'}", "53/TCP"),
@@ -121,8 +133,8 @@ def test_its_namespace_and_its_data_survive_a_mistaken_prune(app: str) -> None:
         assert disabled == (document["kind"] in kept)
 
 
-def test_every_folder_of_apps_is_listed() -> None:
-    listed = the_kustomization("apps")
+def test_every_folder_of_apps_is_listed(environment: Environment) -> None:
+    listed = the_kustomization(f"{root(environment)}apps")
     assert sorted(listed) == APPS
 
 

@@ -36,8 +36,8 @@ def test_port_443_passes_rancher_through() -> None:
 
 
 def test_a_new_claim_is_all_that_a_new_host_needs() -> None:
-    assert servers(Claim("blog", "blog.localhost"))[0]["hosts"] == ["blog/blog.localhost"]
+    assert servers(Claim("blog", "blog", "blog.localhost"))[0]["hosts"] == ["blog/blog.localhost"]
 
 
 def test_without_a_passthrough_claim_port_443_stays_closed() -> None:
-    assert [server["port"]["number"] for server in servers(Claim("blog", "blog.localhost"))] == [80]
+    assert [server["port"]["number"] for server in servers(Claim("blog", "blog", "blog.localhost"))] == [80]

@@ -1,16 +1,15 @@
 """The facts of the test app."""
 
-from synth.versions import pinned
 from tests.deployed import the
 
 FOLDER = "apps/test-app"
 
 
-def test_it_is_an_unprivileged_nginx_of_the_pinned_version() -> None:
+def test_it_is_an_unprivileged_nginx() -> None:
     deployment = the(FOLDER, "Deployment", "hello-world")
     assert deployment["metadata"]["namespace"] == "test-app"
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"nginxinc/nginx-unprivileged:{pinned('nginx-unprivileged')}"
+    assert container["image"] == "nginxinc/nginx-unprivileged:1.29.4-alpine"
     assert container["ports"][0]["containerPort"] > 1024
     assert container["resources"]["requests"] | {"ephemeral-storage": "64Mi"} == {
         "cpu": "10m",

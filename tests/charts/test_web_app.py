@@ -6,20 +6,22 @@ import pytest
 from cdk8s import App, Chart
 from syrupy.assertion import SnapshotAssertion
 
-from charts.web_app import Range, Resources, Volume, WebApp
+from charts.environments import LOCAL, Environment, Storage
+from charts.resources import Range, Resources
+from charts.web_app import Volume, WebApp
 from synth.manifest import Document, dump, ordered
 
 
-def objects(**options: Any) -> dict[str, Document]:
+def objects(environment: Environment = LOCAL, **options: Any) -> dict[str, Document]:
     chart = Chart(App(), "blog")
     defaults: dict[str, Any] = {
         "namespace": "blog",
-        "host": "blog.localhost",
+        "host": "blog",
         "image": "blog:1.0",
         "port": 8000,
         "resources": Resources(cpu=Range("10m", "100m"), memory=Range("32Mi", "64Mi")),
     }
-    WebApp(chart, "blog", **{**defaults, **options})
+    WebApp(chart, "blog", environment, **{**defaults, **options})
     return {f"{document['kind']}/{document['metadata']['name']}": ordered(document) for document in chart.to_json()}
 
 
@@ -33,14 +35,14 @@ def test_an_app_with_nothing_but_what_it_must_say(snapshot: SnapshotAssertion) -
 
 
 def test_a_volume_makes_a_claim_and_one_pod_at_a_time() -> None:
-    found = objects(volume=Volume("blog-data", size="2Gi", path="/data"))
+    found = objects(volume=Volume("blog-data", Storage("2Gi"), path="/data"))
     assert found["PersistentVolumeClaim/blog-data"]["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
     assert found["Deployment/blog"]["spec"]["strategy"] == {"type": "Recreate"}
     assert {"name": "blog-data", "mountPath": "/data"} in container(found)["volumeMounts"]
 
 
 def test_environment_variables_keep_their_order() -> None:
-    assert container(objects(environment={"B": "1", "A": "2"}))["env"] == [
+    assert container(objects(variables={"B": "1", "A": "2"}))["env"] == [
         {"name": "B", "value": "1"},
         {"name": "A", "value": "2"},
     ]

@@ -227,13 +227,16 @@ class TestFluxBootstrap:
     """Flux needs a Git address that is a person's own: all but the first test take the example for one."""
 
     def bootstrap(self, desk: Desk, *arguments: str, answer: str = "") -> Ended:
-        with mock.patch.object(Environment, "git_url_is_example", False):
+        with mock.patch.object(Environment, "examples", {}):
             return desk.run("flux", "bootstrap", *arguments, answer=answer)
 
     def test_the_example_address_is_refused(self, desk: Desk) -> None:
         ended = desk.run("flux", "bootstrap")
         assert ended.code == 1
-        assert "git_url of local is still the example" in ended.err
+        assert (
+            f"local is not ready to be rolled out:\nGIT_URL is still the example {LOCAL.git_url}: set it in"
+            in ended.err
+        )
         assert desk.calls() == []
 
     def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
@@ -388,7 +391,7 @@ class TestDoctor:
         ended = ready.run("doctor")
         tools = {line.split()[1]: line.split()[0] for line in ended.out.splitlines() if not line.startswith(" ")}
         assert {tool: tools[f"{tool}:"] for tool in TOOLS} == dict.fromkeys(TOOLS, "ok")
-        assert f"git_url: still the example {LOCAL.git_url}" in ended.out
+        assert f"GIT_URL: still the example {LOCAL.git_url}" in ended.out
         assert f"GRAPHWIKI_SRC: {ready.checkout}" in ended.out
 
     @pytest.mark.parametrize(

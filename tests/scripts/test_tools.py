@@ -54,4 +54,4 @@ def test_the_bench_compiles_synthetic_apps_that_break_no_rule(capsys: pytest.Cap
     compile_synthetic(2)
     costs = json.loads(capsys.readouterr().out)
     assert set(costs) == {"charts", "tree", "checks", "yaml", "objects"}
-    assert costs["objects"] == 1 + 2 * 10
+    assert costs["objects"] == 3 + 2 * 15

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from synth.checks import Provided
+from synth.cluster import Provided
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_VERSION, File, Tree
 

@@ -4,12 +4,25 @@ from typing import Any
 
 import pytest
 
-from synth.checks import Provided, check
+from synth.checks import check
+from synth.cluster import Provided
 from synth.manifest import Document
 from tests.synth.objects import PROVIDED, environment, find, put, tree
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
+
+
+def budget(**spec: Any) -> Document:
+    """A PodDisruptionBudget for the wiki."""
+    selector = {"matchLabels": {"app.kubernetes.io/name": "wiki"}}
+    metadata = {"name": "wiki", "namespace": "wiki"}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata,
+        "spec": {"selector": selector, **spec},
+    }
 
 
 def violations(documents: list[Document]) -> list[str]:
@@ -361,6 +374,8 @@ def test_a_volume_for_many_nodes_allows_replicas_and_rolling_updates() -> None:
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
     put(find(documents, "Deployment"), "spec/replicas", 3)
     put(find(documents, "Deployment"), "spec/strategy/type", "RollingUpdate")
+    put(find(documents, "Deployment"), f"{POD}/topologySpreadConstraints", [{"topologyKey": "kubernetes.io/hostname"}])
+    documents.append(budget(maxUnavailable=1))
     assert violations(documents) == []
 
 
@@ -395,8 +410,11 @@ def test_what_kubernetes_and_cert_manager_make_is_there() -> None:
     pod["serviceAccountName"] = "default"
     pod["containers"][0]["envFrom"] = [{"configMapRef": {"name": "kube-root-ca.crt"}}, {"secretRef": {"name": "tls"}}]
     assert len(violations(documents)) == 1
-    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"secretName": "tls"}}
-    documents.append({**certificate, "metadata": {"name": "tls", "namespace": "wiki"}})
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate"}
+    spec = {"secretName": "tls", "issuerRef": {"name": "acme"}}
+    documents.append({**certificate, "metadata": {"name": "tls", "namespace": "wiki"}, "spec": spec})
+    issuer = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer"}
+    documents.append({**issuer, "metadata": {"name": "acme", "namespace": "wiki"}})
     assert violations(documents) == []
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from synth.fields import check_fields, quantity
+from synth.fields import check_fields
+from synth.quantity import quantity
 from synth.tree import Object
 from tests.synth.objects import environment, find, put
 
@@ -15,12 +16,12 @@ CONTAINER = "spec/template/spec/containers/0"
 def problems(kind: str, path: str, value: Any) -> list[str]:
     document = find(environment(), kind)
     put(document, path, value)
-    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki")))
+    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
 
 
 def test_a_sound_environment_has_no_problem() -> None:
     for document in environment():
-        assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki"))) == []
+        assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_job_needs_no_probes() -> None:
     job["kind"] = "Job"
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         put(job, f"{CONTAINER}/{probe}", None)
-    assert list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki"))) == []
+    assert list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 def test_a_stateful_set_mounts_the_claims_of_its_templates() -> None:
@@ -207,7 +208,7 @@ def test_a_stateful_set_mounts_the_claims_of_its_templates() -> None:
     workload["kind"] = "StatefulSet"
     workload["spec"]["template"]["spec"]["volumes"] = []
     workload["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "pages"}, "spec": {}}]
-    assert list(check_fields(Object(workload, "charts/wiki.py", "deploy/apps/wiki"))) == []
+    assert list(check_fields(Object(workload, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 @pytest.mark.parametrize(
@@ -220,13 +221,13 @@ def test_a_stateful_set_mounts_the_claims_of_its_templates() -> None:
 )
 def test_fields_of_other_shapes_are_left_alone(spec: dict[str, Any]) -> None:
     other = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "x", "namespace": "wiki"}, "spec": spec}
-    assert list(check_fields(Object(other, "charts/wiki.py", "deploy/apps/wiki"))) == []
+    assert list(check_fields(Object(other, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 def test_the_schema_in_a_crd_is_no_object() -> None:
     schema = {"properties": {"labels": {"additionalProperties": {"type": "string"}}, "port": {"type": "integer"}}}
     crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "x.y"}}
-    assert list(check_fields(Object({**crd, "spec": schema}, "charts/wiki.py", "deploy/crds"))) == []
+    assert list(check_fields(Object({**crd, "spec": schema}, "charts/wiki.py", "deploy/crds/it.yaml"))) == []
 
 
 @pytest.mark.parametrize("image", ["wiki:1.0", "host:5000/wiki:1.0", "wiki@sha256:" + "0" * 64])
@@ -237,12 +238,12 @@ def test_a_tag_or_a_digest_names_a_release(image: str) -> None:
 def test_what_looks_like_a_field_in_a_persons_data_is_left_alone() -> None:
     data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "annotations": {"port": "x"}}}
     data["data"] = {"requests": "a lot", "port": "0"}
-    assert list(check_fields(Object(data, "charts/wiki.py", "deploy/apps/wiki"))) == []
+    assert list(check_fields(Object(data, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 def test_a_role_may_have_a_colon_in_its_name() -> None:
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:x"}}
-    assert list(check_fields(Object(role, "charts/wiki.py", "deploy/apps/wiki"))) == []
+    assert list(check_fields(Object(role, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
 
 
 def test_cron_jobs_have_their_containers_checked() -> None:
@@ -250,6 +251,6 @@ def test_cron_jobs_have_their_containers_checked() -> None:
     template["spec"]["containers"][0]["image"] = "wiki"
     job = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "backup"}}
     job["spec"] = {"jobTemplate": {"spec": {"template": template}}}
-    found = list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki")))
+    found = list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert len(found) == 1
     assert "without a tag" in found[0]

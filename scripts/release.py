@@ -1,0 +1,122 @@
+"""Which image runs where: name a release for an environment, or carry over what runs in another one."""
+
+import re
+
+import click
+import yaml
+
+from charts.environments import Environment
+from charts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse
+from scripts import options
+from scripts.tools import ROOT
+from synth import DefinitionError
+from synth.publish import publish, summary, write_file
+from synth.runtime import start
+
+RELEASE = re.compile(r"(?P<tag>[^@]+)(@(?P<digest>.+))?")
+
+
+@click.command()
+@click.argument("app")
+@click.argument("version", metavar="TAG[@DIGEST]")
+@options.environment_named("--env", "environment")
+@options.dry_run
+def release(app: str, version: str, environment: Environment, dry_run: bool) -> None:
+    """Let an environment run a release of an APP: sets its tag and digest in images.yaml, and compiles deploy/.
+
+    Example: python -m scripts release graphwiki 1.4.0 --env staging
+    """
+    match = RELEASE.fullmatch(version)
+    if match is None:
+        raise click.BadParameter("write a tag and, where it is known, @ and the digest", param_hint="TAG[@DIGEST]")
+    now = _running(environment, app)
+    _change(environment, app, Image(now.repository, match["tag"], match["digest"]), dry_run=dry_run)
+
+
+@click.command()
+@click.argument("app")
+@options.environment_named("--from", "source")
+@options.environment_named("--to", "target")
+@options.dry_run
+def promote(app: str, source: Environment, target: Environment, dry_run: bool) -> None:
+    """Let an environment run the image of an APP that runs in another one: the same repository, tag and digest.
+
+    Example: python -m scripts promote graphwiki --from staging --to production
+    """
+    running = _running(source, app)
+    _running(target, app)
+    if target.digests and running.digest in (None, UNKNOWN_DIGEST):
+        raise DefinitionError(
+            f"images.yaml: {source.name} runs {app} {running.tag} without a known digest, and {target.name} wants one: "
+            f"`python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
+        )
+    _change(target, app, running, dry_run=dry_run)
+
+
+def _running(environment: Environment, app: str) -> Image:
+    known = images()[environment.name]
+    if app not in known:
+        raise DefinitionError(f"images.yaml: {environment.name} has no app {app}; there are {', '.join(known)}")
+    return known[app]
+
+
+def _change(environment: Environment, app: str, image: Image, *, dry_run: bool) -> None:
+    """Write one entry of images.yaml, compile, and show what that changes; on any error everything is as it was."""
+    before = IMAGES_FILE.read_text("utf-8")
+    after = with_image(before, environment.name, app, image)
+    parse(after)
+    if dry_run:
+        click.echo(f"images.yaml: {environment.name} would run {image.reference(environment.registry)}")
+        return
+    start()
+    from charts.platform import compile_platform
+
+    write_file(IMAGES_FILE, after)
+    try:
+        images.cache_clear()
+        tree = compile_platform()
+        differences = publish(tree, ROOT)
+    except BaseException:
+        write_file(IMAGES_FILE, before)
+        raise
+    click.echo(f"images.yaml: {environment.name} runs {image.reference(environment.registry)}")
+    for difference in differences:
+        click.echo(difference.diff())
+    click.echo(summary(tree, differences), err=True)
+
+
+def with_image(text: str, environment: str, app: str, image: Image) -> str:
+    """The text of images.yaml with another image in one entry, every other character as it was.
+
+    Raises:
+        DefinitionError: the entry is not a block with a line for each field.
+    """
+    # The positions come from the pure Python reader, which counts characters.
+    entry = _child(_child(yaml.compose(text, yaml.SafeLoader), environment), app)
+    if not isinstance(entry, yaml.MappingNode) or entry.flow_style:
+        raise DefinitionError(f"images.yaml: {environment}: {app} is not written with a line for each field: do so")
+    lines = text.splitlines(keepends=True)
+    indent = " " * entry.value[0][0].start_mark.column
+    values = {"repository": image.repository, "tag": image.tag, "digest": image.digest}
+    places = {key.value: value for key, value in entry.value}
+    # From the last line to the first, so that the earlier ones keep their numbers.
+    if values["digest"] and "digest" not in places:
+        last = max(value.end_mark.line for value in places.values())
+        lines.insert(last + 1, f"{indent}digest: {values['digest']}\n")
+    for field, node in reversed(places.items()):
+        line, start, end = node.start_mark.line, node.start_mark.column, node.end_mark.column
+        if field == "digest" and not values["digest"]:
+            del lines[line]
+        elif field in values and node.value != values[field]:
+            lines[line] = f"{lines[line][:start]}{_scalar(str(values[field]))}{lines[line][end:]}"
+    return "".join(lines)
+
+
+def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == name), None)
+
+
+def _scalar(text: str) -> str:
+    """A value as YAML, in quotes where it would be read as something else than text: a tag like 1.4."""
+    return text if yaml.safe_load(text) == text else f"'{text}'"

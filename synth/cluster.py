@@ -1,0 +1,141 @@
+"""One environment's cluster as its tree will make it: what rules look up, and what they say."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from synth.manifest import Document
+from synth.pods import containers, pod_spec, pod_template
+from synth.tree import Object, Tree
+
+# `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
+CLUSTER_SCOPED = frozenset(
+    {
+        "ClusterIssuer",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "IngressClass",
+        "Namespace",
+        "PersistentVolume",
+        "PriorityClass",
+        "StorageClass",
+    }
+)
+WORKLOADS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+EVERYWHERE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+"""The label that every namespace has with its own name as the value, set by Kubernetes."""
+
+
+@dataclass(frozen=True)
+class Provided:
+    """An object that charts rely on and that something else puts into the cluster.
+
+    `labels` are those of the pods, for kind Pod; `ports` are the port numbers, for kind Service; `by` says who
+    brings it.
+    """
+
+    kind: str
+    name: str
+    by: str
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ports: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule: the object, and what is wrong and would be right, as the end of a sentence."""
+
+    subject: Object
+    problem: str
+
+    def __str__(self) -> str:
+        folder = PurePosixPath(self.subject.folder).name
+        return f"{folder}: {self.subject} {self.problem} ({self.subject.source})"
+
+
+class Cluster:
+    """What is in one environment's cluster: the tree's objects, and what is provided from outside."""
+
+    def __init__(self, tree: Tree, provided: Iterable[Provided]) -> None:
+        self.tree = tree
+        self.objects = list(tree.objects())
+        self.provided = list(provided)
+        self.workloads = [item for item in self.objects if item.kind in WORKLOADS]
+        self._of_kind: dict[str, list[Object]] = defaultdict(list)
+        self._placed: dict[tuple[str, str], dict[str, Object | Provided]] = defaultdict(dict)
+        self._pods: dict[str, list[tuple[Mapping[str, str], Object | None]]] = defaultdict(list)
+        for item in self.objects:
+            self._of_kind[item.kind].append(item)
+            self._placed[item.kind, item.namespace][item.name] = item
+        for item in self.workloads:
+            self._pods[item.namespace].append((pod_labels(item.document), item))
+        for given in self.provided:
+            self._placed[given.kind, given.namespace].setdefault(given.name, given)
+            if given.kind == "Pod":
+                self._pods[given.namespace].append((given.labels, None))
+
+    def of(self, kind: str) -> list[Object]:
+        """The tree's objects of a kind, in their order."""
+        return self._of_kind[kind]
+
+    def find(self, kind: str, namespace: str, name: str) -> Object | Provided | None:
+        """An object by its identity, from the tree or from outside."""
+        return self._placed[kind, namespace].get(name)
+
+    def names(self, kind: str, namespace: str) -> str:
+        """The objects of a kind in a namespace, for the part of a sentence that says what would be right."""
+        return ", ".join(self._placed[kind, namespace]) or "none"
+
+    def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+        """The tree's workloads in a namespace whose pods have these labels."""
+        return [item for own, item in self._pods[namespace] if item is not None and labels.items() <= own.items()]
+
+    def has_pods(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Whether pods with these labels are made here or provided."""
+        return any(labels.items() <= own.items() for own, _ in self._pods[namespace])
+
+
+Rule = Callable[[Cluster], Iterator[Violation]]
+
+
+def pod_labels(document: Document) -> dict[str, str]:
+    return (pod_template(document).get("metadata") or {}).get("labels") or {}
+
+
+def shown(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def references(workload: Document) -> Iterator[tuple[str, str]]:
+    """Kind and name of every object that the pods of a workload cannot start without."""
+    pod = pod_spec(workload)
+    if account := pod.get("serviceAccountName"):
+        yield "ServiceAccount", account
+    if priority := pod.get("priorityClassName"):
+        yield "PriorityClass", priority
+    for secret in pod.get("imagePullSecrets", []):
+        yield "Secret", secret["name"]
+    for volume in pod.get("volumes", []):
+        projected = (volume.get("projected") or {}).get("sources", [])
+        for source in (volume, *projected):
+            yield from _required(source.get("persistentVolumeClaim"), "PersistentVolumeClaim", "claimName")
+            yield from _required(source.get("configMap"), "ConfigMap", "name")
+            yield from _required(source.get("secret"), "Secret", "secretName" if source is volume else "name")
+    for container in containers(workload):
+        for source in (
+            *container.get("envFrom", []),
+            *(v.get("valueFrom") or {} for v in container.get("env", [])),
+        ):
+            for key in ("configMapRef", "configMapKeyRef"):
+                yield from _required(source.get(key), "ConfigMap", "name")
+            for key in ("secretRef", "secretKeyRef"):
+                yield from _required(source.get(key), "Secret", "name")
+
+
+def _required(reference: Document | None, kind: str, key: str) -> Iterator[tuple[str, str]]:
+    if reference and not reference.get("optional"):
+        yield kind, reference[key]

@@ -1,0 +1,40 @@
+"""Kubernetes quantities: text to number and back."""
+
+import re
+from decimal import Decimal
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?")
+SUFFIXES = {
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
+}
+
+
+def quantity(text: object) -> Decimal:
+    """The number that a Kubernetes quantity stands for: `quantity("250m")` is 0.25, in the resource's own unit.
+
+    Raises:
+        ValueError: it is no quantity; Kubernetes would refuse it.
+    """
+    match = QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{str(text)!r} is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
+    number, suffix = match[1], match[2] or ""
+    if suffix not in SUFFIXES:
+        return Decimal(number) * Decimal(10) ** int(suffix[1:])
+    return Decimal(number) * SUFFIXES[suffix]
+
+
+def as_quantity(number: Decimal | int, *, binary: bool) -> str:
+    """A number as a quantity in the largest unit that keeps it whole: `192Mi` where `binary`, else `150m` or `2`.
+
+    `number` is in the resource's own unit, bytes or cores, and a multiple of 0.001.
+    """
+    if not binary:
+        return str(int(number)) if number == int(number) else f"{int(number * 1000)}m"
+    units = [(suffix, size) for suffix, size in SUFFIXES.items() if suffix.endswith("i") and number % size == 0]
+    if number == 0 or not units:
+        return str(int(number))
+    suffix, size = units[-1]
+    return f"{int(number / size)}{suffix}"
