@@ -1,14 +1,16 @@
 """The shape that every HTTP application shares, with its safe defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
+from charts import exemptions
 from charts.cluster import INGRESS_GATEWAY, KEEP, MERGED_METRICS_PORT, PROMETHEUS
 from charts.environments import Environment, Replicas, Storage
+from charts.exemptions import Exemption, as_annotations
 from charts.gateway import Claim
 from charts.namespace import AppNamespace, int_or_string
 from charts.priorities import Priority
@@ -95,6 +97,7 @@ class WebApp(Construct):
         self._replicas = replicas or Replicas()
         self._volume = volume
         self._metrics = metrics
+        self._image_may_move = environment.registry is not None and "@" not in image
         self._labels = {NAME_LABEL: name}
         _check_port(name, port)
         _check_path(name, "health", health_path)
@@ -156,7 +159,8 @@ class WebApp(Construct):
         return k8s.Container(
             name=self._name,
             image=image,
-            image_pull_policy="IfNotPresent",
+            # What a tag names may change in a registry; what a digest names and what was imported may not.
+            image_pull_policy="Always" if self._image_may_move else "IfNotPresent",
             env=[k8s.EnvVar(name=key, value=value) for key, value in variables.items()] or None,
             ports=[k8s.ContainerPort(name=key, container_port=number, protocol="TCP") for key, number in ports.items()],
             # A minute to start, ten seconds without an answer out of the Service, half a minute to a restart.
@@ -208,7 +212,7 @@ class WebApp(Construct):
         k8s.KubeDeployment(
             self,
             "deployment",
-            metadata=self._namespace.metadata(self._name),
+            metadata=self._namespace.metadata(self._name, as_annotations(self._exemptions(container.image or ""))),
             spec=k8s.DeploymentSpec(
                 # Where there is an autoscaler the number is its own: Flux would set it back at each interval.
                 replicas=None if self._replicas.autoscaled else self._replicas.minimum,
@@ -220,6 +224,20 @@ class WebApp(Construct):
                 ),
             ),
         )
+
+    def _exemptions(self, image: str) -> Iterator[Exemption]:
+        yield exemptions.ONE_PAGE
+        yield exemptions.SPREAD if self._replicas.several else exemptions.ONE_POD
+        if self._alone:
+            yield exemptions.ONE_AT_A_TIME
+        if "@" in image:
+            yield exemptions.UNMOVING
+        else:
+            yield exemptions.NO_DIGEST
+            if not self._image_may_move:
+                yield exemptions.IMPORTED
+        if image.endswith(":latest"):
+            yield exemptions.LATEST
 
     def _pod_annotations(self) -> dict[str, str]:
         # What the sidecar gets: https://istio.io/latest/docs/reference/config/annotations/

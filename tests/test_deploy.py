@@ -104,7 +104,8 @@ def test_a_kustomization_lists_all_that_is_in_its_folder(path: str) -> None:
 
 
 def test_every_folder_that_flux_applies_has_a_kustomization() -> None:
-    units = {DEPLOY / name for name in ("flux", "platform", "apps")}
+    roots = [DEPLOY, DEPLOY / "staging", DEPLOY / "production"]
+    units = {root / name for root in roots for name in ("flux", "platform", "apps")}
     folders = {DEPLOY / PurePosixPath(path).relative_to("deploy").parent for path in FILES}
     assert units < folders
     for folder in folders:

@@ -176,6 +176,33 @@ def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
     assert workshop.deployed() == before
 
 
+def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments, wiki = "charts/environments.py", "charts/graphwiki.py"
+    scaled = 'wiki_storage=Storage("20Gi", STORAGE_CLASS),\n    wiki_replicas=Replicas(2, 5),'
+    workshop.edit(environments, 'wiki_storage=Storage("20Gi", STORAGE_CLASS),', scaled)
+    ended = workshop.compile(monkeypatch)
+    assert ended.err.startswith(
+        "graphwiki cannot have 2 to 5 replicas: its volume graphwiki-data is ReadWriteOnce, which one node alone can "
+        "mount: declare it ReadWriteMany, on a storage class that can, or leave it at 1 (charts/graphwiki.py line 24"
+    )
+    workshop.edit(environments, 'Storage("20Gi", STORAGE_CLASS)', 'Storage("20Gi", STORAGE_CLASS, "ReadWriteMany")')
+    ended = workshop.compile(monkeypatch)
+    assert ended.err.startswith(
+        "graphwiki cannot have 2 to 5 replicas: it keeps state in its process, which the other pods would not see: "
+        "move that state out of the process, or leave it at 1 (charts/graphwiki.py line 24"
+    )
+    workshop.edit(wiki, "            local_state=True,\n", "")
+    ended = workshop.compile(monkeypatch)
+    assert ended.code == 0, ended.err
+    assert "  added      deploy/production/apps/graphwiki/hpa.yaml\n" in ended.err
+    deployment = (workshop.root / "deploy/production/apps/graphwiki/deployment.yaml").read_text()
+    assert "replicas:" not in deployment
+    assert "type: RollingUpdate" in deployment
+    assert not (workshop.root / "deploy/staging/apps/graphwiki/hpa.yaml").exists()
+
+
 def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: Workshop) -> None:
     workshop.edit("charts/web_app.py", "enable_service_links=", "enable_service_link=")
     ended = workshop.synth()

@@ -7,6 +7,7 @@ from synth.quantity import quantity
 from tests.deployed import APPS, DEPLOY, objects, root, the
 
 RESTRICTED = "restricted"
+GATEWAYS_IDENTITY = "cluster.local/ns/istio-system/sa/istio-ingress"
 
 
 @pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: str(environment.name))
@@ -131,6 +132,122 @@ def test_its_namespace_and_its_data_survive_a_mistaken_prune(app: str) -> None:
         annotations = document["metadata"].get("annotations", {})
         disabled = annotations.get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
         assert disabled == (document["kind"] in kept)
+
+
+def test_only_the_ingress_gateways_account_may_call_it(app: str) -> None:
+    spec = the(app, "AuthorizationPolicy")["spec"]
+    assert spec["action"] == "ALLOW"
+    assert spec["selector"] == the(app, "Deployment")["spec"]["selector"]
+    assert spec["rules"] == [{"from": [{"source": {"principals": [GATEWAYS_IDENTITY]}}]}]
+
+
+def test_a_failing_pod_is_left_out_but_never_the_last_one(app: str) -> None:
+    rule, service = the(app, "DestinationRule")["spec"], the(app, "Service")["metadata"]
+    assert rule["host"] == f"{service['name']}.{service['namespace']}.svc.cluster.local"
+    policy = rule["trafficPolicy"]
+    assert set(policy) == {"connectionPool", "outlierDetection"}
+    assert policy["outlierDetection"]["maxEjectionPercent"] < 100
+    # An idle timeout would end a WebSocket on which nothing is said for a while.
+    assert "idleTimeout" not in {key for pool in policy["connectionPool"].values() for key in pool}
+
+
+def test_only_requests_that_change_nothing_are_tried_again(app: str) -> None:
+    routes = {route["name"]: route for route in the(app, "VirtualService")["spec"]["http"]}
+    safe, other = routes["safe"], routes["other"]
+    assert list(routes)[-2:] == ["safe", "other"]
+    assert [match["method"] for match in safe["match"]] == [{"regex": "GET|HEAD|OPTIONS"}]
+    assert safe["retries"]["attempts"] == 2
+    assert "perTryTimeout" not in safe["retries"]
+    assert other["retries"] == {"attempts": 0}
+    assert safe["route"] == other["route"]
+
+
+def test_http_is_sent_to_https_where_there_is_tls(app: str, environment: Environment) -> None:
+    routes = the(app, "VirtualService")["spec"]["http"]
+    ports = {match["port"] for route in routes if "route" in route for match in route["match"]}
+    redirects = [route for route in routes if "redirect" in route]
+    headers = [route.get("headers") for route in routes if "route" in route]
+    if environment.tls:
+        assert ports == {443}
+        assert redirects == [routes[0]]
+        assert redirects[0]["redirect"] == {"scheme": "https", "redirectCode": 308}
+        assert {match["port"] for match in redirects[0]["match"]} == {80}
+        assert headers == [{"response": {"set": {"strict-transport-security": "max-age=31536000"}}}] * 2
+    else:
+        assert (ports, redirects, headers) == ({80}, [], [None, None])
+
+
+def test_its_pods_have_a_priority_that_there_is(app: str, environment: Environment) -> None:
+    priority = the(app, "Deployment")["spec"]["template"]["spec"]["priorityClassName"]
+    there = {d["metadata"]["name"]: d["value"] for d in objects(f"{root(environment)}platform/priorities")}
+    # From a billion on the numbers are the cluster's own: system-cluster-critical and system-node-critical.
+    assert 0 < there[priority] < 1_000_000_000
+
+
+def test_a_drain_can_always_take_one_of_its_pods_and_never_more(app: str) -> None:
+    assert the(app, "PodDisruptionBudget")["spec"] == {
+        "maxUnavailable": 1,
+        "selector": the(app, "Deployment")["spec"]["selector"],
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+
+
+def test_its_quota_is_for_twice_its_pods_with_their_sidecars(app: str) -> None:
+    deployment = the(app, "Deployment")
+    scaled = [d["spec"]["maxReplicas"] for d in objects(app) if d["kind"] == "HorizontalPodAutoscaler"]
+    pods = 2 * (scaled[0] if scaled else deployment["spec"]["replicas"])
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    hard = the(app, "ResourceQuota")["spec"]["hard"]
+    assert hard["pods"] == str(pods)
+    for kind, suffix in (("requests", ""), ("limits", "Limit")):
+        for resource, name in (("cpu", "CPU"), ("memory", "Memory")):
+            sidecar = annotations[f"sidecar.istio.io/proxy{name}{suffix}"]
+            one = quantity(container["resources"][kind][resource]) + quantity(sidecar)
+            assert quantity(hard[f"{kind}.{resource}"]) == pods * one
+    claims = [d for d in objects(app) if d["kind"] == "PersistentVolumeClaim"]
+    assert hard["persistentvolumeclaims"] == str(len(claims))
+    assert quantity(hard["requests.storage"]) == sum(
+        quantity(claim["spec"]["resources"]["requests"]["storage"]) for claim in claims
+    )
+    assert hard["services.loadbalancers"] == hard["services.nodeports"] == "0"
+
+
+def test_a_container_that_names_no_resources_gets_some_and_none_may_have_more_than_its_own(app: str) -> None:
+    (limits,) = the(app, "LimitRange")["spec"]["limits"]
+    (container,) = the(app, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert limits["type"] == "Container"
+    for resource in ("cpu", "memory", "ephemeral-storage"):
+        most = quantity(limits["max"][resource])
+        assert quantity(limits["defaultRequest"][resource]) <= quantity(limits["default"][resource]) <= most
+        assert quantity(container["resources"]["limits"][resource]) <= most
+
+
+def test_an_autoscaled_app_leaves_its_replicas_to_the_autoscaler(app: str) -> None:
+    deployment = the(app, "Deployment")
+    for scaler in (d["spec"] for d in objects(app) if d["kind"] == "HorizontalPodAutoscaler"):
+        assert "replicas" not in deployment["spec"]
+        assert scaler["scaleTargetRef"] == {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": deployment["metadata"]["name"],
+        }
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        metrics = [metric["containerResource"] for metric in scaler["metrics"]]
+        assert [metric["name"] for metric in metrics] == ["cpu", "memory"]
+        assert {metric["container"] for metric in metrics} == {container["name"]}
+        assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
+
+
+def test_several_pods_are_spread_and_end_slowly(app: str) -> None:
+    deployment = the(app, "Deployment")["spec"]
+    pod = deployment["template"]["spec"]
+    several = deployment.get("replicas", 2) > 1
+    keys = [constraint["topologyKey"] for constraint in pod.get("topologySpreadConstraints", [])]
+    assert keys == (["topology.kubernetes.io/zone", "kubernetes.io/hostname"] if several else [])
+    for constraint in pod.get("topologySpreadConstraints", []):
+        assert constraint["labelSelector"] == deployment["selector"]
+    assert [("lifecycle" in container) for container in pod["containers"]] == [several]
 
 
 def test_every_folder_of_apps_is_listed(environment: Environment) -> None:

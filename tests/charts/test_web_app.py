@@ -6,9 +6,9 @@ import pytest
 from cdk8s import App, Chart
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL, Environment, Storage
+from charts.environments import LOCAL, PRODUCTION, Environment, Replicas, Storage
 from charts.resources import Range, Resources
-from charts.web_app import Volume, WebApp
+from charts.web_app import Metrics, Volume, WebApp
 from synth.manifest import Document, dump, ordered
 
 
@@ -68,6 +68,93 @@ def test_the_namespace_may_have_another_name_than_the_app() -> None:
     assert found["VirtualService/blog"]["spec"]["http"][0]["route"][0]["destination"]["host"] == (
         "blog.test-app.svc.cluster.local"
     )
+
+
+def test_an_app_with_a_range_of_replicas_in_production(snapshot: SnapshotAssertion) -> None:
+    found = objects(PRODUCTION, replicas=Replicas(2, 6), metrics=Metrics(9100))
+    kinds = ("HorizontalPodAutoscaler", "Deployment", "VirtualService")
+    assert dump(document for name, document in found.items() if name.startswith(kinds)) == snapshot
+
+
+def test_metrics_are_offered_to_the_sidecar_which_offers_them_to_prometheus() -> None:
+    found = objects(PRODUCTION, metrics=Metrics(9100, "/stats"))
+    assert container(found)["ports"][1] == {"name": "http-metrics", "containerPort": 9100, "protocol": "TCP"}
+    annotations = found["Deployment/blog"]["spec"]["template"]["metadata"]["annotations"]
+    assert {key: value for key, value in annotations.items() if key.startswith("prometheus.io/")} == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "9100",
+        "prometheus.io/path": "/stats",
+    }
+    policy = found["NetworkPolicy/allow-prometheus"]["spec"]
+    assert policy["ingress"][0]["ports"] == [{"port": 15020, "protocol": "TCP"}]
+
+
+def test_an_app_without_metrics_says_nothing_of_them() -> None:
+    assert "prometheus.io" not in dump(objects(PRODUCTION).values())
+
+
+@pytest.mark.parametrize("metrics", [Metrics(80), Metrics(15020), Metrics(9100, "stats")])
+def test_metrics_on_a_port_or_path_that_cannot_be_are_refused(metrics: Metrics) -> None:
+    with pytest.raises(ValueError, match=r"blog (cannot listen on port|has the metrics path)"):
+        objects(metrics=metrics)
+
+
+def test_several_pods_cannot_share_a_volume_that_one_node_mounts() -> None:
+    with pytest.raises(
+        ValueError, match="ReadWriteOnce, which one node alone can mount: declare it ReadWriteMany"
+    ) as e:
+        objects(replicas=Replicas(2, 4), volume=Volume("blog-data", Storage("1Gi"), "/data"))
+    assert str(e.value).startswith("blog cannot have 2 to 4 replicas: its volume blog-data is ReadWriteOnce")
+
+
+def test_several_pods_cannot_share_what_one_keeps_to_itself() -> None:
+    with pytest.raises(ValueError, match="blog cannot have 3 replicas: it keeps state in its process, which the other"):
+        objects(replicas=Replicas(3), local_state=True)
+
+
+def test_several_pods_on_a_shared_volume_roll_out_without_a_gap() -> None:
+    volume = Volume("blog-data", Storage("1Gi", "shared", "ReadWriteMany"), "/data")
+    found = objects(replicas=Replicas(3), volume=volume)
+    assert found["Deployment/blog"]["spec"]["replicas"] == 3
+    assert found["Deployment/blog"]["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert found["PersistentVolumeClaim/blog-data"]["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert found["PersistentVolumeClaim/blog-data"]["spec"]["storageClassName"] == "shared"
+    assert "HorizontalPodAutoscaler/blog" not in found
+
+
+def test_state_in_a_process_ends_before_the_next_one_starts() -> None:
+    assert objects(local_state=True)["Deployment/blog"]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "image", "policy"),
+    [
+        (LOCAL, "blog:1.0", "IfNotPresent"),
+        (PRODUCTION, "blog:1.0", "Always"),
+        (PRODUCTION, f"blog:1.0@sha256:{'a' * 64}", "IfNotPresent"),
+    ],
+)
+def test_an_image_is_pulled_again_where_it_may_have_changed(environment: Environment, image: str, policy: str) -> None:
+    assert container(objects(environment, image=image))["imagePullPolicy"] == policy
+
+
+def test_what_the_linters_would_say_is_answered_on_the_object_with_the_reason() -> None:
+    annotations = objects(image="blog:latest", local_state=True)["Deployment/blog"]["metadata"]["annotations"]
+    assert annotations == {
+        "checkov.io/skip1": "CKV_K8S_43=a tag is enough in this environment",
+        "checkov.io/skip2": "CKV_K8S_15=the image is imported into the nodes",
+        "checkov.io/skip3": "CKV_K8S_14=each build has this tag",
+        "ignore-check.kube-linter.io/latest-tag": "each build has this tag",
+        "ignore-check.kube-linter.io/minimum-three-replicas": "it has one pod",
+        "ignore-check.kube-linter.io/no-rolling-update-strategy": "two pods at once would write to the same files",
+        "kube-score/ignore": "pod-probes-identical, one page answers both questions and liveness waits three times as "
+        "long, deployment-replicas, it has one pod, deployment-strategy, two pods at once would write to the same "
+        "files, container-image-pull-policy, the image is imported into the nodes, container-image-tag, each build "
+        "has this tag",
+        "polaris.fairwinds.com/deploymentMissingReplicas-exempt": "true",
+        "polaris.fairwinds.com/pullPolicyNotAlways-exempt": "true",
+        "polaris.fairwinds.com/tagNotSpecified-exempt": "true",
+    }
 
 
 def test_nothing_comes_from_the_silent_defaults_of_cdk8s_plus() -> None:
