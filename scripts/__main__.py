@@ -19,6 +19,7 @@ from scripts.check import check
 from scripts.cluster import cluster
 from scripts.diff import diff
 from scripts.doctor import doctor
+from scripts.environments import environments
 from scripts.flux import flux
 from scripts.image import image
 from scripts.refresh import refresh
@@ -40,7 +41,7 @@ COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
     *(flux, logs, open_),
-    *(check, diff, bench, refresh, tofu),
+    *(check, diff, environments, bench, refresh, tofu),
 )
 for command in COMMANDS:
     cli.add_command(command)

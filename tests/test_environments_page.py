@@ -1,0 +1,63 @@
+"""What docs/environments.md says is so."""
+
+import re
+
+import pytest
+import yaml
+
+from charts import environments as values
+from charts.cluster import INGRESS_GATEWAY
+from charts.environments import PRODUCTION, STAGING
+from scripts.environments import DOCUMENT, table, with_table
+from synth import DefinitionError
+from synth.versions import pinned
+from tests.scripts.desk import Desk
+from tests.workshop import ROOT
+
+PAGE = DOCUMENT.read_text("utf-8")
+
+
+def test_its_table_is_that_of_the_environments() -> None:
+    assert with_table(PAGE) == PAGE, "run `python -m scripts environments --write`"
+
+
+def test_the_command_prints_the_same_table(desk: Desk) -> None:
+    ended = desk.run("environments")
+    assert (ended.code, ended.out) == (0, table())
+
+
+def test_a_page_without_the_marks_is_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"docs/environments.md: lines <!-- begin: .* mark the table's place"):
+        with_table("# Environments\n")
+
+
+def test_it_lists_exactly_the_values_to_set() -> None:
+    section = PAGE.partition("## Values to set")[2].partition("##")[0]
+    named = re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE)
+    assert named == list(PRODUCTION.examples)
+    assert all(hasattr(values, name) for name in named)
+
+
+def test_what_helm_installs_is_of_the_pinned_versions() -> None:
+    installed = dict(re.findall(r"helm upgrade --install (\S+) .*?--version (\S+)", PAGE))
+    assert installed == {
+        "istio-base": pinned("istio"),
+        "istio-cni": pinned("istio"),
+        "istiod": pinned("istio"),
+        "istio-ingress": pinned("istio"),
+        "cert-manager": pinned("cert-manager"),
+    }
+
+
+def test_istiod_knows_the_gateway_that_the_challenges_come_through() -> None:
+    configuration = yaml.safe_load((ROOT / "infra/managed/istiod.yaml").read_text("utf-8"))
+    assert configuration["meshConfig"]["ingressSelector"] == INGRESS_GATEWAY.labels["istio"]
+    assert configuration["meshConfig"]["ingressService"] == "istio-ingress"
+    assert configuration["pilot"] == {"cni": {"enabled": True}}
+    assert configuration["global"] == {"proxy": {"seccompProfile": {"type": "RuntimeDefault"}}}
+
+
+def test_its_links_and_contexts_are_there() -> None:
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", PAGE):
+        assert (DOCUMENT.parent / path).exists(), path
+    assert f"--context {STAGING.context}" in PAGE
