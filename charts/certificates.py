@@ -35,7 +35,7 @@ class Certificates(Chart):
     """ClusterIssuer `acme`, which answers HTTP-01 challenges through the ingress gateway, and a Certificate per host.
 
     The challenge is an Ingress that cert-manager makes for a minute. IngressClass `istio` hands it to istiod, which
-    must know the gateway's pods for it (docs/environments.md has the setting).
+    must know the gateway's pods for it: infra/managed/istiod.yaml has the setting.
     """
 
     def __init__(self, scope: Construct, acme: Acme, claims: Iterable[Claim]) -> None:

@@ -93,16 +93,16 @@ class Route:
             spec=DestinationRuleSpec(
                 host=self._service,
                 traffic_policy=DestinationRuleSpecTrafficPolicy(
-                    # Each WebSocket holds a connection of its own.
+                    # Far above what an app sees: each WebSocket holds a connection and a request for hours.
                     connection_pool=DestinationRuleSpecTrafficPolicyConnectionPool(
                         tcp=DestinationRuleSpecTrafficPolicyConnectionPoolTcp(
-                            max_connections=1000, connect_timeout="5s"
+                            max_connections=4096, connect_timeout="5s"
                         ),
                         http=DestinationRuleSpecTrafficPolicyConnectionPoolHttp(
-                            http1_max_pending_requests=100, http2_max_requests=1000
+                            http1_max_pending_requests=1024, http2_max_requests=4096
                         ),
                     ),
-                    # At most half of the pods, and so never the only one, whose errors would become an outage.
+                    # At most half of the pods: Envoy never leaves out the only one, for that would be all of them.
                     outlier_detection=DestinationRuleSpecTrafficPolicyOutlierDetection(
                         consecutive5_xx_errors=5, interval="10s", base_ejection_time="30s", max_ejection_percent=50
                     ),
@@ -154,7 +154,8 @@ def _hsts() -> VirtualServiceSpecHttpHeaders:
 
 
 def _to_https() -> VirtualServiceSpecHttp:
-    # Not the Gateway's httpsRedirect, which would send away the ACME server's challenge as well: docs/adr/005.
+    # Not the Gateway's httpsRedirect, which would send away the ACME server's challenge as well. And by its port alone:
+    # a match on anything else would let this route go before the challenge's. docs/adr/005-staging-and-production.md
     return VirtualServiceSpecHttp(
         name="to-https",
         match=[VirtualServiceSpecHttpMatch(port=HTTP_PORT)],

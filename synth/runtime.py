@@ -3,6 +3,7 @@
 import os
 import re
 import typing
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -43,8 +44,9 @@ def start() -> None:
         ToolError: a package is missing, or cdk8s cannot start.
     """
     use_pinned_node()
-    # jsii asks for the hints of one and the same function at every call, a tenth of a compile.
-    typing.get_type_hints = cache(typing.get_type_hints)  # type: ignore[assignment]
+    _remember_types()
+    # Keys are put in order here, for reading.
+    os.environ.setdefault("CDK8S_DISABLE_SORT", "1")
     try:
         for package in ("cdk8s", "cdk8s_plus_27"):
             import_module(package)
@@ -52,6 +54,19 @@ def start() -> None:
         raise ToolError(f"{error.name} is not installed: {SET_UP}") from None
     except Exception as error:
         raise ToolError(f"cdk8s cannot start: {_first_line(error)}") from error
+
+
+def _remember_types() -> None:
+    """Let `typing` keep what the bindings ask of it thousands of times, an eighth of a compile.
+
+    jsii asks for the hints of one and the same function at every call, and of forms like `Optional[str]` Python itself
+    keeps no more than 128. A Python that keeps them in another way is left as it is.
+    """
+    typing.get_type_hints = cache(typing.get_type_hints)  # type: ignore[assignment]
+    for form in ("_SpecialForm", "_SpecialGenericAlias"):
+        with suppress(AttributeError):
+            kind = getattr(typing, form)
+            kind.__getitem__ = cache(kind.__getitem__.__wrapped__)
 
 
 def explained(error: Exception) -> DefinitionError | ToolError | None:

@@ -19,10 +19,11 @@ import pytest
 import trustme
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL, Environment
+from charts.environments import LOCAL, PRODUCTION, Environment
 from scripts import doctor
 from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS
+from scripts.tools import wanted
 from synth import ToolError
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
@@ -224,7 +225,7 @@ def test_an_unknown_app_is_refused_with_those_that_there_are(desk: Desk) -> None
 
 
 class TestFluxBootstrap:
-    """Flux needs a Git address that is a person's own: all but the first test take the example for one."""
+    """Flux needs a Git address that is a person's own: all but the first three tests take the example for one."""
 
     def bootstrap(self, desk: Desk, *arguments: str, answer: str = "") -> Ended:
         with mock.patch.object(Environment, "examples", {}):
@@ -237,6 +238,29 @@ class TestFluxBootstrap:
             f"local is not ready to be rolled out:\nGIT_URL is still the example {LOCAL.git_url}: set it in"
             in ended.err
         )
+        assert desk.calls() == []
+
+    def test_every_value_that_is_still_to_be_set_is_named(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        examples = {"DOMAIN": "wiki.example.com", "REGISTRY": "registry.example.com"}
+        monkeypatch.setattr(doctor, "unknown_digests", lambda _: ["graphwiki"])
+        with mock.patch.object(Environment, "examples", examples):
+            ended = desk.run("flux", "bootstrap", "--env", "staging")
+        assert (ended.code, ended.out) == (1, "")
+        where = "set it in charts/environments.py before staging is rolled out"
+        assert ended.err.splitlines() == [
+            "staging is not ready to be rolled out:",
+            f"DOMAIN is still the example wiki.example.com: {where}",
+            f"REGISTRY is still the example registry.example.com: {where}",
+            "digest of graphwiki is not known yet: `python -m scripts release graphwiki TAG@DIGEST --env staging` "
+            "sets it in images.yaml",
+        ]
+        assert desk.calls() == []
+
+    def test_staging_as_it_is_published_is_refused(self, desk: Desk) -> None:
+        ended = desk.run("flux", "bootstrap", "--env", "staging", "--yes")
+        assert ended.code == 1
+        named = [line.split()[0] for line in ended.err.splitlines()[1:]]
+        assert named == ["DOMAIN", "GIT_URL", "REGISTRY", "ACME_EMAIL"]
         assert desk.calls() == []
 
     def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
@@ -449,6 +473,53 @@ class TestDoctor:
         assert (ended.code, ended.out) == (0, "")
         assert "$ k3d version\n" in ended.err
         assert ready.calls() == []
+
+    def test_of_another_cluster_it_wants_only_the_tools_that_reach_it(self, ready: Desk) -> None:
+        ended = ready.run("doctor", "--env", "production")
+        assert ended.code == 0, ended.err
+        assert ended.out.splitlines()[:2] == ["ok      kubectl: 1.35.1", "ok      flux: 2.9.4"]
+        assert "MISSING" not in ended.out
+        assert ready.calls() == ["kubectl version --client", "flux --version"]
+
+    def test_a_dry_run_for_another_cluster_prints_those_commands(self, ready: Desk) -> None:
+        ended = ready.run("doctor", "--env", "production", "--dry-run")
+        assert (ended.code, ended.out) == (0, "")
+        assert ended.err == "$ kubectl version --client\n$ flux --version\n"
+        assert ready.calls() == []
+
+    @pytest.mark.parametrize("tool", ["kubectl", "flux"])
+    def test_without_a_tool_that_reaches_it_another_cluster_is_out_of_reach(self, ready: Desk, tool: str) -> None:
+        (ready.tools.folder / tool).unlink()
+        alone = Desk(StandIns(ready.tools.folder, system=""), ready.checkout)
+        ended = alone.run("doctor", "--env", "production")
+        assert ended.code == 3
+        assert f"MISSING {tool}: not found\n        install {wanted(tool)}\n" in ended.out
+        assert ended.err.splitlines()[-1] == f"not ready: {tool}; what to do is said above"
+
+    def test_values_that_are_still_examples_are_told_with_where_to_set_them(self, ready: Desk) -> None:
+        ended = ready.run("doctor", "--env", "production")
+        assert [line for line in ended.out.splitlines() if "still the example" in line] == [
+            f"later   {name}: still the example {value}" for name, value in PRODUCTION.examples.items()
+        ]
+        advice = "        set it in charts/environments.py before production is rolled out\n"
+        assert ended.out.count(advice) == len(PRODUCTION.examples)
+
+    def test_digests_that_are_not_known_are_told_with_the_command_that_sets_them(
+        self, ready: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doctor, "unknown_digests", lambda environment: ["wiki"] if environment.digests else [])
+        assert ready.run("doctor", "--env", "production").out.endswith(
+            "later   digest of wiki: not known yet\n"
+            "        `python -m scripts release wiki TAG@DIGEST --env production` sets it in images.yaml\n"
+        )
+        assert "digest" not in ready.run("doctor", "--env", "staging").out
+
+    def test_where_every_value_is_set_it_says_so(self, ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "unknown_digests", lambda _: [])
+        with mock.patch.object(Environment, "examples", {}):
+            ended = ready.run("doctor", "--env", "production")
+        assert ended.code == 0
+        assert ended.out.splitlines()[2:] == ["ok      values: all of production are set"]
 
     @pytest.mark.parametrize(
         ("address", "advice"),

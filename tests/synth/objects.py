@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from synth.checks import check
 from synth.cluster import Provided
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_VERSION, File, Tree
@@ -131,6 +132,18 @@ def environment() -> list[Document]:
     return load(ENVIRONMENT)
 
 
+def budget(**spec: Any) -> Document:
+    """A PodDisruptionBudget for the wiki."""
+    selector = {"matchLabels": {"app.kubernetes.io/name": "wiki"}}
+    metadata = {"name": "wiki", "namespace": "wiki"}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata,
+        "spec": {"selector": selector, **spec},
+    }
+
+
 def find(documents: list[Document], kind: str, name: str | None = None) -> Document:
     return next(d for d in documents if d["kind"] == kind and name in (None, d["metadata"]["name"]))
 
@@ -151,3 +164,9 @@ def tree(documents: list[Document]) -> Tree:
     """Each document in a file of its own below deploy/apps/wiki."""
     files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
     return Tree({**files, "deploy/apps/kustomization.yaml": File((KUSTOMIZATION,), WIKI)})
+
+
+def sentences(documents: list[Document], *provided: Provided) -> list[str]:
+    """What the rules say of the documents, each without the folder and the module; `provided` is there as well."""
+    found = check(tree(documents), (*PROVIDED, *provided))
+    return [f"{violation.subject} {violation.problem}" for violation in found]

@@ -7,22 +7,10 @@ import pytest
 from synth.checks import check
 from synth.cluster import Provided
 from synth.manifest import Document
-from tests.synth.objects import PROVIDED, environment, find, put, tree
+from tests.synth.objects import PROVIDED, budget, environment, find, put, sentences, tree
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
-
-
-def budget(**spec: Any) -> Document:
-    """A PodDisruptionBudget for the wiki."""
-    selector = {"matchLabels": {"app.kubernetes.io/name": "wiki"}}
-    metadata = {"name": "wiki", "namespace": "wiki"}
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": metadata,
-        "spec": {"selector": selector, **spec},
-    }
 
 
 def violations(documents: list[Document]) -> list[str]:
@@ -416,6 +404,10 @@ def test_what_kubernetes_and_cert_manager_make_is_there() -> None:
     issuer = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer"}
     documents.append({**issuer, "metadata": {"name": "acme", "namespace": "wiki"}})
     assert violations(documents) == []
+    pod["containers"][0]["envFrom"] = [{"configMapRef": {"name": "tls"}}]
+    assert sentences(documents) == [
+        "Deployment wiki needs ConfigMap tls in namespace wiki, which is neither made here nor provided; there are none"
+    ]
 
 
 def test_every_mirror_of_a_route_is_checked() -> None:
@@ -423,3 +415,37 @@ def test_every_mirror_of_a_route_is_checked() -> None:
     destination = {"host": "nowhere.wiki.svc.cluster.local", "port": {"number": 80}}
     find(documents, "VirtualService")["spec"]["http"][0]["mirrors"] = [{"destination": destination}]
     assert "sends to Service nowhere in namespace wiki" in violations(documents)[0]
+
+
+def test_a_claim_finds_its_storage_class() -> None:
+    documents = environment()
+    put(find(documents, "PersistentVolumeClaim"), "spec/storageClassName", "fast")
+    standard = Provided("StorageClass", "standard", by="somebody")
+    assert sentences(documents) == [
+        "PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; there are none"
+    ]
+    assert sentences(documents, standard) == [
+        "PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; "
+        "there are standard"
+    ]
+    assert sentences(documents, standard, Provided("StorageClass", "fast", by="somebody")) == []
+    made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}}
+    assert sentences([*documents, made]) == []
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_claim_without_a_class_takes_the_clusters_own(name: str | None) -> None:
+    documents = environment()
+    find(documents, "PersistentVolumeClaim")["spec"]["storageClassName"] = name
+    assert sentences(documents) == []
+
+
+def test_a_pod_finds_its_priority_class() -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), f"{POD}/priorityClassName", "essential")
+    assert sentences(documents) == [
+        "Deployment wiki needs PriorityClass essential, which is neither made here nor provided; there are none"
+    ]
+    assert sentences(documents, Provided("PriorityClass", "essential", by="somebody")) == []
+    priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "essential"}}
+    assert sentences([*documents, priority]) == []

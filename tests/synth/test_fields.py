@@ -1,12 +1,10 @@
 """Rules for the values inside one object."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from synth.fields import check_fields
-from synth.quantity import quantity
 from synth.tree import Object
 from tests.synth.objects import environment, find, put
 
@@ -22,31 +20,6 @@ def problems(kind: str, path: str, value: Any) -> list[str]:
 def test_a_sound_environment_has_no_problem() -> None:
     for document in environment():
         assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("1", "1"),
-        ("250m", "0.25"),
-        ("1.5", "1.5"),
-        (".5", "0.5"),
-        ("64Mi", "67108864"),
-        ("1Gi", "1073741824"),
-        ("1k", "1000"),
-        ("2E", "2000000000000000000"),
-        ("1e3", "1000"),
-        ("5n", "0.000000005"),
-    ],
-)
-def test_a_quantity_is_a_number(text: str, number: str) -> None:
-    assert quantity(text) == Decimal(number)
-
-
-@pytest.mark.parametrize("text", ["", "64MB", "1 Gi", "-1", "abc", "1K", "1mi", "Mi", "1..5", "1e"])
-def test_what_kubernetes_would_refuse_is_no_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
-        quantity(text)
 
 
 @pytest.mark.parametrize(
