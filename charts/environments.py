@@ -14,6 +14,7 @@ ACME_EMAIL = "platform@example.com"
 STORAGE_CLASS = "storage.example.com"
 
 EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
+LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 ACCESS_MODES = ("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -87,9 +88,11 @@ class Storage:
 
     def __post_init__(self) -> None:
         try:
-            quantity(self.size)
+            size = quantity(self.size)
         except ValueError as error:
             raise ValueError(f"storage size {error}") from None
+        if size < 1 or size != int(size):
+            raise ValueError(f"storage size {self.size} is no number of bytes: 5Gi is one")
         if self.access_mode not in ACCESS_MODES:
             raise ValueError(f"access mode {self.access_mode!r} is none of Kubernetes': {', '.join(ACCESS_MODES)}")
 
@@ -133,10 +136,16 @@ class Environment:
             raise ValueError(f"{self.name}: Flux does not know git_url {self.git_url!r}: write it as {right}")
         if not re.fullmatch(r"ssh://[^/\s]+/\S+", self.git_url):
             raise ValueError(f"{self.name}: git_url {self.git_url!r} is no SSH address: ssh://git@HOST/PATH.git is one")
-        if not re.fullmatch(r"[\w./-]+", self.git_branch):
+        if not re.fullmatch(r"\w[\w./-]*", self.git_branch):
             raise ValueError(f"{self.name}: git_branch {self.git_branch!r} is no branch: write its name, as in main")
         if not re.fullmatch(r"deploy(/[a-z0-9-]+)?", self.path):
             raise ValueError(f"{self.name}: path {self.path!r} is no tree: it is deploy, or a folder just below it")
+        if not re.fullmatch(rf"{LABEL}(\.{LABEL})*", self.domain):
+            raise ValueError(
+                f"{self.name}: domain {self.domain!r} is no domain: wiki.example.com is one, without a scheme"
+            )
+        if self.registry is not None and not re.fullmatch(rf"{LABEL}(\.{LABEL})*(:\d+)?", self.registry):
+            raise ValueError(f"{self.name}: registry {self.registry!r} is no host: registry.example.com is one")
         if self.path in ("deploy/apps", "deploy/flux", "deploy/platform"):
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
         if not 0 <= self.trace_sampling <= 100:  # noqa: PLR2004, per cent

@@ -33,11 +33,16 @@ class Image:
     tag: str
     digest: str | None = None
 
+    @property
+    def names_its_registry(self) -> bool:
+        """Whether the repository begins with a registry's host: `docker.io/nginxinc/nginx-unprivileged`."""
+        first, slash, _ = self.repository.partition("/")
+        return bool(slash) and ("." in first or ":" in first or first == "localhost")
+
     def reference(self, registry: str | None) -> str:
         """How a pod names it: `registry.example.com/graphwiki/graphwiki:1.4.0@sha256:...`."""
-        first, slash, _ = self.repository.partition("/")
-        has_host = slash and ("." in first or ":" in first or first == "localhost")
-        place = self.repository if has_host or registry is None else f"{registry}/{self.repository}"
+        own = registry is None or self.names_its_registry
+        place = self.repository if own else f"{registry}/{self.repository}"
         return f"{place}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
 
@@ -70,9 +75,21 @@ def images() -> Images:
         DefinitionError: it cannot be read or is wrong; each mistake is a line.
     """
     try:
-        return parse(IMAGES_FILE.read_text("utf-8"))
+        return parse(read())
     except OSError as error:
         raise DefinitionError(f"images.yaml cannot be read: {error.strerror}") from error
+
+
+def read() -> str:
+    """The text of images.yaml, with the ends of lines that it has.
+
+    Raises:
+        DefinitionError: it is no text.
+    """
+    try:
+        return IMAGES_FILE.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"images.yaml is no text in UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def parse(text: str) -> Images:
@@ -84,7 +101,7 @@ def parse(text: str) -> Images:
     try:
         node = yaml.compose(text, yaml.CSafeLoader)
         loaded = yaml.load(text, yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DefinitionError(f"images.yaml is no YAML: {' '.join(str(error).split())}") from error
     problems = [*_repeated(node), *_problems(loaded)]
     if problems:
@@ -134,7 +151,7 @@ def _image_problems(environment: Environment, fields: object) -> Iterator[str]:
         yield f"has no {' and no '.join(missing)}: an image is named by its repository and a tag"
         return
     repository, tag, digest = (fields.get(name) for name in FIELDS)
-    if not REPOSITORY.fullmatch(str(repository)):
+    if not (isinstance(repository, str) and REPOSITORY.fullmatch(repository)):
         yield f"has the repository {repository!r}: registry.example.com/team/app is one, without a tag"
     if not isinstance(tag, str):
         yield f"has the tag {tag!r}, which YAML does not read as text: put it in quotes"
@@ -142,7 +159,7 @@ def _image_problems(environment: Environment, fields: object) -> Iterator[str]:
         yield f"has the tag {tag!r}: a tag is of letters, digits, _, . and -, at most 128"
     elif tag == "latest" and environment.registry is not None:
         yield "has the tag latest, which says nothing about what runs: name the release"
-    if digest is None:
+    if "digest" not in fields:
         if environment.digests:
             yield f"has no digest, and {environment.name} wants one: sha256: and 64 hexadecimal digits"
     elif not DIGEST.fullmatch(str(digest)):

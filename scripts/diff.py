@@ -33,8 +33,8 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     rows = _side_by_side(hosts(before), hosts(after), names)
     found = counts(changes)
     summary = (
-        f"{found[Change.CHANGED]} objects differ, {found[Change.REMOVED]} are only in {first.name}, "
-        f"{found[Change.ADDED]} only in {second.name}"
+        f"objects that differ: {found[Change.CHANGED]}, only in {first.name}: {found[Change.REMOVED]}, "
+        f"only in {second.name}: {found[Change.ADDED]}"
     )
     if markdown:
         click.echo(f"### {first.name} and {second.name}\n\n{summary}.\n")

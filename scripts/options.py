@@ -47,7 +47,8 @@ def environment_named(option: str, parameter: str) -> Callable[[Command], Comman
 
 def environment_argument(parameter: str) -> Callable[[Command], Command]:
     """The name of an environment as an argument."""
-    return click.argument(parameter, type=click.Choice([item.name for item in ENVIRONMENTS]), callback=_environment)
+    names = [item.name for item in ENVIRONMENTS]
+    return click.argument(parameter, type=click.Choice(names), callback=_environment, metavar=parameter.upper())
 
 
 class Declined(Exception):  # noqa: N818, an answer and no error

@@ -6,14 +6,16 @@ import click
 import yaml
 
 from charts.environments import Environment
-from charts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse
+from charts.images import DIGEST, IMAGES_FILE, TAG, UNKNOWN_DIGEST, Image, images, parse, read
 from scripts import options
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.publish import publish, summary, write_file
 from synth.runtime import start
 
-RELEASE = re.compile(r"(?P<tag>[^@]+)(@(?P<digest>.+))?")
+RELEASE = re.compile(rf"(?P<tag>{TAG.pattern})(@(?P<digest>{DIGEST.pattern}))?")
+
+NOT_PLAIN = "images.yaml: {environment}: {app} is not written with a line for each field: do so"
 
 
 @click.command()
@@ -28,7 +30,11 @@ def release(app: str, version: str, environment: Environment, dry_run: bool) -> 
     """
     match = RELEASE.fullmatch(version)
     if match is None:
-        raise click.BadParameter("write a tag and, where it is known, @ and the digest", param_hint="TAG[@DIGEST]")
+        raise click.BadParameter(
+            f"{version!r} is no release: write a tag and, where it is known, @ and its digest, sha256: and 64 "
+            "hexadecimal digits",
+            param_hint="TAG[@DIGEST]",
+        )
     now = _running(environment, app)
     _change(environment, app, Image(now.repository, match["tag"], match["digest"]), dry_run=dry_run)
 
@@ -45,7 +51,12 @@ def promote(app: str, source: Environment, target: Environment, dry_run: bool) -
     """
     running = _running(source, app)
     _running(target, app)
-    if target.digests and running.digest in (None, UNKNOWN_DIGEST):
+    if source.registry != target.registry and not running.names_its_registry:
+        raise DefinitionError(
+            f"images.yaml: {source.name} takes {app} from another registry than {target.name} would: name the registry "
+            f"in the repository {running.repository}"
+        )
+    if running.digest == UNKNOWN_DIGEST or (target.digests and running.digest is None):
         raise DefinitionError(
             f"images.yaml: {source.name} runs {app} {running.tag} without a known digest, and {target.name} wants one: "
             f"`python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
@@ -62,9 +73,12 @@ def _running(environment: Environment, app: str) -> Image:
 
 def _change(environment: Environment, app: str, image: Image, *, dry_run: bool) -> None:
     """Write one entry of images.yaml, compile, and show what that changes; on any error everything is as it was."""
-    before = IMAGES_FILE.read_text("utf-8")
+    before = read()
     after = with_image(before, environment.name, app, image)
-    parse(after)
+    wanted = {name: dict(apps) for name, apps in images().items()}
+    wanted[environment.name][app] = image
+    if parse(after) != wanted:
+        raise DefinitionError(NOT_PLAIN.format(environment=environment.name, app=app))
     if dry_run:
         click.echo(f"images.yaml: {environment.name} would run {image.reference(environment.registry)}")
         return
@@ -93,16 +107,19 @@ def with_image(text: str, environment: str, app: str, image: Image) -> str:
     """
     # The positions come from the pure Python reader, which counts characters.
     entry = _child(_child(yaml.compose(text, yaml.SafeLoader), environment), app)
-    if not isinstance(entry, yaml.MappingNode) or entry.flow_style:
-        raise DefinitionError(f"images.yaml: {environment}: {app} is not written with a line for each field: do so")
+    if not isinstance(entry, yaml.MappingNode) or entry.flow_style or not all(map(_is_a_line, entry.value)):
+        raise DefinitionError(NOT_PLAIN.format(environment=environment, app=app))
     lines = text.splitlines(keepends=True)
+    newline = "\r\n" if lines[0].endswith("\r\n") else "\n"
     indent = " " * entry.value[0][0].start_mark.column
     values = {"repository": image.repository, "tag": image.tag, "digest": image.digest}
     places = {key.value: value for key, value in entry.value}
     # From the last line to the first, so that the earlier ones keep their numbers.
     if values["digest"] and "digest" not in places:
         last = max(value.end_mark.line for value in places.values())
-        lines.insert(last + 1, f"{indent}digest: {values['digest']}\n")
+        if not lines[last].endswith(newline):
+            lines[last] += newline
+        lines.insert(last + 1, f"{indent}digest: {values['digest']}{newline}")
     for field, node in reversed(places.items()):
         line, start, end = node.start_mark.line, node.start_mark.column, node.end_mark.column
         if field == "digest" and not values["digest"]:
@@ -110,6 +127,13 @@ def with_image(text: str, environment: str, app: str, image: Image) -> str:
         elif field in values and node.value != values[field]:
             lines[line] = f"{lines[line][:start]}{_scalar(str(values[field]))}{lines[line][end:]}"
     return "".join(lines)
+
+
+def _is_a_line(field: tuple[yaml.Node, yaml.Node]) -> bool:
+    """Whether a key and its value are plain or quoted text on one line."""
+    key, value = field
+    plain = isinstance(value, yaml.ScalarNode) and value.style in (None, "'", '"')
+    return plain and key.start_mark.line == value.start_mark.line == value.end_mark.line
 
 
 def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:

@@ -202,7 +202,6 @@ def test_what_is_no_yaml_is_one_line_that_says_where(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.xfail(reason="such a repository is let through, and ends in an AttributeError", strict=True)
 def test_a_repository_that_is_read_as_a_number_is_refused() -> None:
     with pytest.raises(DefinitionError, match="staging: graphwiki has the repository 12"):
         parse(with_edit("graphwiki/graphwiki", "12"))

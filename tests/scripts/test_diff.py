@@ -95,7 +95,7 @@ def test_the_last_line_counts_what_is_above_it(text: Ended) -> None:
     lines = text.out.splitlines()
     differ, here, there = (sum(line.startswith(f"  {sign} ") for line in lines) for sign in "~-+")
     assert min(differ, here, there) >= 1
-    assert lines[-1] == f"{differ} objects differ, {here} are only in local, {there} only in production"
+    assert lines[-1] == f"objects that differ: {differ}, only in local: {here}, only in production: {there}"
 
 
 def test_the_other_way_round_signs_are_the_other_way_round(desk: Desk) -> None:
@@ -138,7 +138,7 @@ def test_an_environment_does_not_differ_from_itself(desk: Desk) -> None:
     assert (ended.code, ended.err) == (0, "")
     hosts, summary = ended.out.split("\n\n")
     assert hosts.startswith("route ")
-    assert summary == "0 objects differ, 0 are only in local, 0 only in local\n"
+    assert summary == "objects that differ: 0, only in local: 0, only in local: 0\n"
 
 
 @pytest.mark.parametrize("names", [("local", "preview"), ("preview", "local")])
