@@ -15,7 +15,7 @@ from tests.workshop import Ended, Workshop
 DIGEST = f"sha256:{'1f' * 32}"
 OTHER_DIGEST = f"sha256:{'2e' * 32}"
 
-NO_RELEASE = "is no release: write a tag and, where it is known, the digest behind it, as in 1.4.0@sha256:000000...\n"
+NO_RELEASE = "is no release: write a tag and, where it is known, @ and its digest, sha256: and 64 hexadecimal digits"
 WIKI = "deploy/staging/apps/graphwiki/deployment.yaml"
 WIKI_IN_PRODUCTION = "deploy/production/apps/graphwiki/deployment.yaml"
 

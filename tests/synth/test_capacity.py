@@ -128,6 +128,15 @@ def test_an_autoscaler_measures_all_containers_or_one_that_the_pods_have(metric:
     assert sentences(autoscaled(metrics=[metric])) == []
 
 
+def test_an_autoscaler_that_measures_an_unknown_container_is_told_which_there_are() -> None:
+    documents = autoscaled(metrics=[{"type": "ContainerResource", "containerResource": {"container": "app"}}])
+    containers = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
+    containers.append({**containers[0], "name": "cache"})
+    assert sentences(documents) == [
+        "HorizontalPodAutoscaler wiki measures container app, but the pods of Deployment wiki have wiki, cache"
+    ]
+
+
 def test_replicas_are_the_autoscalers_alone() -> None:
     documents = autoscaled()
     put(find(documents, "Deployment"), "spec/replicas", 3)
@@ -193,7 +202,9 @@ def test_a_budget_fits_the_least_pods_of_an_autoscaler(least: int, given: dict[s
 def test_an_autoscaler_that_names_no_least_may_have_one_pod() -> None:
     documents = autoscaled()
     put(find(documents, "HorizontalPodAutoscaler"), "spec/minReplicas", None)
+    put(find(documents, "HorizontalPodAutoscaler"), "spec/maxReplicas", 1)
     assert sentences(documents) == []
+    put(find(documents, "HorizontalPodAutoscaler"), "spec/maxReplicas", 4)
     find(documents, "PodDisruptionBudget")["spec"] = budget(minAvailable=1)["spec"]
     assert sentences(documents) == [
         "PodDisruptionBudget wiki lets no pod of Deployment wiki go while it has 1, so that its node can never be "
@@ -449,7 +460,10 @@ def test_in_the_mesh_a_pod_takes_what_istio_gives_its_proxy(resource: str, amoun
 
 def test_every_pod_in_the_mesh_has_a_proxy() -> None:
     assert_needs(in_mesh(scaled(3)), "requests.cpu", "600m")
-    assert_needs(in_mesh([*environment(), other("Job", parallelism=2)]), "requests.cpu", "450m")
+    job = other("Job", parallelism=2)
+    assert_needs(in_mesh([*environment(), job]), "requests.cpu", "450m")
+    del job["spec"]["template"]["metadata"]
+    assert_needs(in_mesh([*environment(), job]), "requests.cpu", "450m")
 
 
 def test_the_proxy_runs_beside_the_init_containers_too() -> None:
@@ -486,6 +500,8 @@ def test_the_limit_range_gives_a_proxy_its_ephemeral_storage() -> None:
     documents = [*in_mesh(environment()), given]
     assert_needs(documents, "requests.ephemeral-storage", "96Mi")
     assert_needs(documents, "limits.ephemeral-storage", "384Mi")
+    given["spec"]["limits"] += [{"type": "Pod", "max": {"cpu": "8"}}, {"type": "Container", "default": {"cpu": "1"}}]
+    assert_needs(documents, "requests.ephemeral-storage", "96Mi")
     assert_needs([*environment(), given], "requests.ephemeral-storage", "64Mi")
     put(given, "metadata/namespace", "flux-system")
     assert_needs(documents, "requests.ephemeral-storage", "64Mi")
@@ -503,6 +519,24 @@ def test_the_volumes_of_a_namespace_add_up() -> None:
     assert_needs(documents, "requests.storage", "1Gi")
 
 
+def test_what_says_nothing_of_its_resources_takes_none() -> None:
+    documents = in_mesh(with_init_containers("25m", "50m"))
+    put(find(documents, "Deployment"), f"{POD}/initContainers/1/resources", None)
+    put(find(documents, "Deployment"), f"{POD}/containers/0/resources", None)
+    put(find(documents, "PersistentVolumeClaim"), "spec/resources", None)
+    documents += [quota("requests.cpu", "0"), limit_range(max={"cpu": "4"})]
+    documents[-2]["spec"]["hard"]["requests.storage"] = "0"
+    missing = "for cpu, memory, ephemeral-storage: set them"
+    assert sentences(documents) == [
+        f"Deployment wiki has container prepare-1 without requests {missing}",
+        f"Deployment wiki has container prepare-1 without limits {missing}",
+        f"Deployment wiki has container wiki without requests {missing}",
+        f"Deployment wiki has container wiki without limits {missing}",
+        "ResourceQuota wiki allows requests.cpu 0, but at full scale namespace wiki needs 125m: raise it, or run fewer "
+        "or smaller pods",
+    ]
+
+
 @pytest.mark.parametrize("resource", ["pods", "requests.cpu", "requests.storage", "persistentvolumeclaims"])
 def test_a_quota_is_for_its_own_namespace(resource: str) -> None:
     elsewhere = quota(resource, "0")
@@ -513,6 +547,12 @@ def test_a_quota_is_for_its_own_namespace(resource: str) -> None:
 @pytest.mark.parametrize("resource", ["services.loadbalancers", "services.nodeports", "requests.nvidia.com/gpu"])
 def test_a_quota_may_forbid_what_nothing_takes(resource: str) -> None:
     assert sentences([*environment(), quota(resource, "0")]) == []
+
+
+def test_a_quota_may_be_of_nothing() -> None:
+    empty = quota("pods", "0")
+    put(empty, "spec/hard", None)
+    assert sentences([*environment(), empty]) == []
 
 
 def test_a_quota_that_is_no_quantity_has_one_sentence() -> None:

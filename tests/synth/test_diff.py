@@ -224,6 +224,13 @@ def test_entries_go_by_number_where_the_other_side_has_no_names() -> None:
     ]
 
 
+@pytest.mark.parametrize("nothing", [{}, {"ports": []}, {"ports": None}])
+def test_every_entry_of_a_list_that_one_side_has_is_shown(nothing: Document) -> None:
+    ports = {"ports": [{"port": 80}, {"port": 443}]}
+    assert fields(nothing, ports) == [("spec.ports[0].port", "", "80"), ("spec.ports[1].port", "", "443")]
+    assert fields(ports, nothing) == [("spec.ports[0].port", "80", ""), ("spec.ports[1].port", "443", "")]
+
+
 def test_entries_of_lists_in_lists_have_both_in_their_path() -> None:
     before, now = (
         {"http": [{"name": "all", "route": [{"destination": {"port": {"number": number}}}]}]} for number in (80, 81)
