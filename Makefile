@@ -9,7 +9,7 @@ READY := $(VENV)/.ready node_modules/.ready
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synth check test lint format bench imports lock clean
+.PHONY: help setup synth check test lint verify format bench imports lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -31,6 +31,9 @@ lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 
+verify: $(READY) ## let the field's own tools judge what is committed
+	@$(PY) -m scripts verify
+
 format: $(VENV)/.ready ## let ruff put the Python into shape
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
@@ -41,9 +44,11 @@ bench: $(READY) ## measure start-up, a compile of everything, and the cost of an
 imports: $(READY) ## generate imports/ again from imports/crds/, without a network
 	@$(VENV)/bin/cdk8s import
 
-lock: $(VENV)/.ready ## compile requirements.in and package.json into their lock files (needs the network)
+lock: $(VENV)/.ready ## compile requirements.in, tools/checkov.in and package.json into lock files (needs the network)
 	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv==0.13.9; }
 	@.cache/lock/bin/uv pip compile requirements.in --output-file requirements.txt --quiet \
+	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+	@.cache/lock/bin/uv pip compile tools/checkov.in --output-file tools/checkov.txt --quiet \
 	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 	@$(VENV)/bin/npm install --package-lock-only
 

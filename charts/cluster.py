@@ -61,7 +61,10 @@ PROMETHEUS = Provided(
 MERGED_METRICS_PORT = 15020
 
 CERT_MANAGER = Provided("Namespace", "cert-manager", by="Helm release cert-manager")
-FLUX_SYSTEM = Provided("Namespace", "flux-system", by="gotk-components.yaml")
+COMPONENTS_FILE = "gotk-components.yaml"
+"""Flux's install manifest; `python -m scripts refresh flux` makes it."""
+
+FLUX_SYSTEM = Provided("Namespace", "flux-system", by=COMPONENTS_FILE)
 
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 """Annotation of what Flux shall not delete when it leaves Git: data, and the namespace that holds it."""

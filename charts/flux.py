@@ -5,7 +5,7 @@ from typing import ClassVar
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import FLUX_SYSTEM, KEEP
+from charts.cluster import COMPONENTS_FILE, FLUX_SYSTEM, KEEP
 from charts.environments import Environment
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
@@ -27,9 +27,6 @@ from synth.versions import pinned
 
 SYNC_NAME = "flux-system"
 """Flux's own name for the source, its credentials, and the Kustomization that applies Flux itself."""
-
-COMPONENTS_FILE = "gotk-components.yaml"
-"""Flux's install manifest; `python -m scripts refresh flux` makes it."""
 
 
 def external_files() -> dict[str, External]:

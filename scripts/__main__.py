@@ -26,6 +26,7 @@ from scripts.refresh import refresh
 from scripts.release import promote, release
 from scripts.tofu import tofu
 from scripts.up import up
+from scripts.verify import verify
 from synth.runtime import explained
 
 INTERRUPTED = 130
@@ -41,7 +42,7 @@ COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
     *(flux, logs, open_),
-    *(check, diff, environments, bench, refresh, tofu),
+    *(check, diff, environments, bench, refresh, tofu, verify),
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -159,8 +159,9 @@ def flux() -> None:
 
     Example: python -m scripts refresh flux
     """
+    from charts.cluster import COMPONENTS_FILE
     from charts.environments import ENVIRONMENTS
-    from charts.flux import COMPONENTS_FILE, external_files, folder
+    from charts.flux import external_files, folder
 
     if available("flux"):
         cli: str | Path = "flux"

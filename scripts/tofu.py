@@ -35,6 +35,16 @@ def tofu() -> None:
 
     Example: python -m scripts tofu
     """
+    make()
+    click.echo(f"{home() / 'tofu'}: OpenTofu {pinned('opentofu')}, with the providers {', '.join(PROVIDERS)}")
+
+
+def make() -> None:
+    """Build what is not there yet.
+
+    Raises:
+        ToolError: Go is missing, or a build fails.
+    """
     cli = home() / "tofu"
     if not cli.exists():
         source = copied(f"github.com/opentofu/opentofu@v{pinned('opentofu')}", CACHE / "source" / "opentofu")
@@ -46,7 +56,6 @@ def tofu() -> None:
     configuration = f"provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n}}\n"
     (home() / "tofurc").write_text(configuration, "utf-8")
     shutil.rmtree(CACHE / "source", ignore_errors=True)
-    click.echo(f"{cli}: OpenTofu {pinned('opentofu')}, with the providers {', '.join(folders)}")
 
 
 def _provider(name: str, module: str, replace: dict[str, str]) -> Path:

@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from scripts.schemas import kubernetes_version
 from synth.manifest import Document, load
 from synth.publish import compare
 from synth.tree import KUSTOMIZATION_FILE, Tree, is_generated
 from synth.versions import pinned
-from tests.schemas import errors, kubernetes_version
+from tests.schemas import errors
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"

@@ -16,17 +16,24 @@ from synth import runtime
 
 ROOT = Path(__file__).parent.parent
 COPIED = (
+    ".ci",
+    ".github",
+    ".yamllint",
     "charts",
+    "containers",
     "deploy",
+    "infra",
     "scripts",
     "synth",
     "tests",
+    "tools",
     "main.py",
     "images.yaml",
     "versions.yaml",
     "cdk8s.yaml",
     "pyproject.toml",
 )
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
 SHARED = (".venv", "imports", "node_modules")
 
 
@@ -50,7 +57,7 @@ class Workshop:
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, root / name, ignore=LEFT_OUT)
             else:
                 shutil.copyfile(source, root / name)
         for name in SHARED:

@@ -1,0 +1,109 @@
+"""The field's own tools, in the versions that this project pins, built and installed below .cache/.
+
+Go tools come from the modules in tools/, checkov from tools/checkov.txt into an environment of its own, because it
+wants older packages than the tests do. What is there already is not made again.
+"""
+
+import os
+import shutil
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from scripts import tofu
+from scripts.go import ENVIRONMENT
+from scripts.tools import CACHE, ROOT, Tools, available, wanted
+from synth import ToolError
+
+TOOLS = ROOT / "tools"
+CHECKOV_LOCK = TOOLS / "checkov.txt"
+GO_TOOLS = ("kustomize", "kubeconform", "kube-score", "actionlint")
+WHEELS = ("hadolint", "shellcheck", "yamllint", "zizmor")
+"""Installed with requirements.txt."""
+
+
+def tool(name: str) -> Path:
+    """A tool by its name, made if it is not there.
+
+    Raises:
+        ToolError: it needs Go, which is missing, or it cannot be made.
+    """
+    match name:
+        case "checkov":
+            return _checkov()
+        case "istioctl":
+            return _built(TOOLS / "istioctl") / name
+        case "tofu":
+            return _tofu()
+        case _ if name in GO_TOOLS:
+            return _built(TOOLS) / name
+    return Path(sys.executable).parent / name
+
+
+def prepare(names: list[str]) -> None:
+    """Make every tool of these that is not there.
+
+    Raises:
+        ToolError: some need Go, which is missing; all of them are named.
+    """
+    if not available("go"):
+        needed = [name for name in names if name != "checkov" and not _is_there(name)]
+        if needed:
+            raise ToolError(f"{', '.join(needed)} cannot be built, go is not on PATH: install {wanted('go')}")
+    for name in names:
+        tool(name)
+
+
+def all_there(names: list[str]) -> bool:
+    """Whether nothing has to be made before these tools can be used."""
+    return all(_is_there(name) for name in names)
+
+
+def _is_there(name: str) -> bool:
+    if name in WHEELS:
+        return True
+    if name == "checkov":
+        return (_checkov_folder() / ".ready").exists()
+    if name == "tofu":
+        return (tofu.home() / "tofurc").exists()
+    return (_folder(TOOLS / "istioctl" if name == "istioctl" else TOOLS) / name).exists()
+
+
+def _folder(module: Path) -> Path:
+    """Where the tools of a module belong, by what it pins."""
+    pins = sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())
+    return CACHE / f"{module.name}-{pins.hexdigest()[:12]}"
+
+
+def _built(module: Path) -> Path:
+    """The folder with the tools of a Go module, of its tool lines."""
+    folder = _folder(module)
+    if not folder.exists():
+        beside = folder.with_name(f".{folder.name}")
+        shutil.rmtree(beside, ignore_errors=True)
+        command = ("go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{beside}/", "tool")
+        Tools().run(*command, cwd=module, environment=os.environ | ENVIRONMENT, hint="is the network there?")
+        beside.rename(folder)
+    return folder
+
+
+def _tofu() -> Path:
+    if not _is_there("tofu"):
+        tofu.make()
+    return tofu.home() / "tofu"
+
+
+def _checkov_folder() -> Path:
+    return CACHE / f"checkov-{sha256(CHECKOV_LOCK.read_bytes()).hexdigest()[:12]}"
+
+
+def _checkov() -> Path:
+    folder = _checkov_folder()
+    # An environment cannot be moved, so a mark says that it is whole.
+    whole = folder / ".ready"
+    if not whole.exists():
+        Tools().run(sys.executable, "-m", "venv", "--clear", folder)
+        install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", CHECKOV_LOCK)
+        Tools().run(folder / "bin" / "python", *install, hint="is the network there?")
+        whole.touch()
+    return folder / "bin" / "checkov"

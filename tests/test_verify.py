@@ -1,0 +1,182 @@
+"""The gate itself: each tool finds what only it can find, and none is skipped in silence."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import toolbox
+from scripts.tools import CACHE
+from scripts.verify import JUDGES
+from tests.workshop import Ended, Workshop
+
+TOOLS = sorted({name for judge in JUDGES.values() for name in judge.tools})
+
+tools = pytest.mark.skipif(
+    not toolbox.all_there(TOOLS),
+    reason="the tools of `make verify` are not built yet; it builds them where there is Go",
+)
+
+WIKI, TEST_APP = "apps/graphwiki", "apps/test-app"
+
+# For each judge: the file, what is there, the fault, and what each of its sentences about it has.
+FAULTS = {
+    "checkov": (
+        f"deploy/production/{WIKI}/deployment.yaml",
+        "      automountServiceAccountToken: false\n",
+        "      automountServiceAccountToken: true\n",
+        "breaks CKV_K8S_38: Ensure that Service Account Tokens are only mounted where necessary",
+    ),
+    "kustomize": (
+        f"deploy/staging/{TEST_APP}/kustomization.yaml",
+        "resources:\n",
+        "labels:\n- pairs:\n    team: web\nresources:\n",
+        ": kustomize changes ",
+    ),
+    "kubeconform": (
+        "deploy/staging/platform/certificates/certificate-graphwiki.yaml",
+        "size: 256",
+        'size: "256"',
+        "deploy/staging: Certificate graphwiki: problem validating schema",
+    ),
+    "istioctl": (
+        f"deploy/production/{TEST_APP}/virtualservice.yaml",
+        "- istio-system/main-gateway",
+        "- istio-system/other-gateway",
+        "deploy/production: VirtualService test-app/hello-world: IST01",
+    ),
+    "kube-score": (
+        f"deploy/staging/{TEST_APP}/deployment.yaml",
+        "  revisionHistoryLimit: 3\n",
+        "  replicas: 2\n  revisionHistoryLimit: 3\n",
+        "breaks deployment-targeted-by-hpa-does-not-have-replicas-configured",
+    ),
+    "opentofu": (
+        "infra/local/outputs.tf",
+        'output "context" {\n',
+        'output "nothing" {\n  value = var.nothing\n}\n\noutput "context" {\n',
+        "infra/local/outputs.tf: Reference to undeclared input variable",
+    ),
+    "hadolint": (
+        "containers/graphwiki/Dockerfile",
+        "\nUSER ",
+        "\nRUN cd /tmp && ls\n\nUSER ",
+        "DL3003",
+    ),
+    "shellcheck": ("infra/local/preflight.sh", "\nset ", "\nls $1\nset ", "infra/local/preflight.sh:"),
+    "actionlint": (
+        ".github/workflows/ci.yml",
+        "runs-on: ubuntu-24.04",
+        "runs-on: ubuntu-24.4",
+        'label "ubuntu-24.4" is unknown',
+    ),
+    "zizmor": (
+        ".github/workflows/image.yml",
+        'graphwiki "$TAG" --env staging --dry-run',
+        'graphwiki "${{ inputs.tag }}" --env staging --dry-run',
+        "template-injection: code injection via template expansion",
+    ),
+    "yamllint": ("cdk8s.yaml", "output: dist\n", "output: dist   \n", "cdk8s.yaml:3:13: [error] trailing spaces"),
+}
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    workshop = Workshop.at(tmp_path)
+    (tmp_path / ".cache").symlink_to(CACHE)
+    return workshop
+
+
+def verify(workshop: Workshop, *only: str) -> Ended:
+    chosen = [part for name in only for part in ("--only", name)]
+    return workshop.run(sys.executable, "-m", "scripts", "verify", *chosen)
+
+
+def findings(ended: Ended) -> dict[str, list[str]]:
+    """What each judge said."""
+    said: dict[str, list[str]] = {}
+    for line in ended.out.splitlines():
+        if line.startswith("  "):
+            said[list(said)[-1]].append(line.strip())
+        else:
+            said[line.split()[0]] = []
+    return said
+
+
+def test_every_judge_has_a_fault_planted_for_it() -> None:
+    assert set(FAULTS) == set(JUDGES)
+
+
+@tools
+def test_each_fault_is_found_by_its_judge_and_by_no_other(workshop: Workshop) -> None:
+    for path, old, new, _ in FAULTS.values():
+        file = workshop.root / path
+        text = file.read_text("utf-8")
+        assert old in text, f"{path} has no {old!r}"
+        file.write_text(text.replace(old, new, 1), "utf-8")
+    ended = verify(workshop)
+    assert ended.code == 1
+    said = findings(ended)
+    for name, (_, _, _, sentence) in FAULTS.items():
+        assert said[name], name
+        assert all(sentence in finding for finding in said[name]), said[name]
+    assert ended.err == f"{sum(map(len, said.values()))} faults to mend; the lines above say where\n"
+
+
+@tools
+def test_an_exemption_that_is_not_needed_or_has_no_reason_is_a_fault(workshop: Workshop) -> None:
+    deployment = f"deploy/{WIKI}/deployment.yaml"
+    workshop.edit(deployment, "strategy:\n    type: Recreate", "strategy:\n    type: RollingUpdate")
+    workshop.edit(deployment, "    checkov.io/skip1: ", "    checkov.io/skip9: CKV_K8S_8=no\n    checkov.io/skip1: ")
+    workshop.edit(deployment, "CKV_K8S_14=each build has this tag", "CKV_K8S_14")
+    ended = verify(workshop, "kube-score", "checkov")
+    assert ended.code == 1
+    exempted = "deploy: Deployment graphwiki/graphwiki is exempted from"
+    assert findings(ended) == {
+        "checkov": [
+            f"{exempted} CKV_K8S_14 without a reason: write it behind =",
+            f"{exempted} CKV_K8S_8, which it does not break: charts/exemptions.py",
+        ],
+        "kube-score": [f"{exempted} deployment-strategy, which it does not break: charts/exemptions.py"],
+    }
+
+
+@tools
+def test_a_folder_that_cannot_be_built_is_a_fault_of_whoever_needs_it(workshop: Workshop) -> None:
+    (workshop.root / f"deploy/{WIKI}/pdb.yaml").unlink()
+    ended = verify(workshop, "kustomize", "kubeconform")
+    assert ended.code == 1
+    for said in findings(ended).values():
+        assert "pdb.yaml" in " ".join(said)
+
+
+@tools
+def test_a_file_that_no_kustomization_lists_is_a_fault(workshop: Workshop) -> None:
+    workshop.edit(f"deploy/{WIKI}/kustomization.yaml", "- pdb.yaml\n", "")
+    ended = verify(workshop, "kustomize")
+    assert ended.code == 1
+    assert findings(ended)["kustomize"] == [
+        f"deploy/{WIKI}: kustomization.yaml does not list pdb.yaml, so it would be lost"
+    ]
+
+
+def test_without_go_what_cannot_be_built_is_named_and_nothing_passes(workshop: Workshop, tmp_path: Path) -> None:
+    (workshop.root / ".cache").unlink()
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "env", "readlink"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    ended = workshop.run(sys.executable, "-m", "scripts", "verify", PATH=str(folder))
+    assert ended.code == 3
+    assert ended.err == (
+        "actionlint, istioctl, kube-score, kubeconform, kustomize, tofu cannot be built, go is not on PATH: install "
+        "Go 1.26 or newer (https://go.dev/dl/)\n"
+    )
+    assert ended.out == ""
+
+
+def test_an_unknown_judge_is_refused_with_those_that_there_are(workshop: Workshop) -> None:
+    ended = verify(workshop, "helm")
+    assert ended.code == 2
+    assert "helm: there are checkov, kustomize, " in " ".join(ended.err.split())
