@@ -24,6 +24,7 @@ from scripts.flux import flux
 from scripts.image import image
 from scripts.refresh import refresh
 from scripts.release import promote, release
+from scripts.review import review
 from scripts.tofu import tofu
 from scripts.up import up
 from scripts.verify import verify
@@ -42,7 +43,7 @@ COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
     *(flux, logs, open_),
-    *(check, diff, environments, bench, refresh, tofu, verify),
+    *(check, diff, review, environments, bench, refresh, tofu, verify),
 )
 for command in COMMANDS:
     cli.add_command(command)

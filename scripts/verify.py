@@ -20,7 +20,7 @@ from scripts.schemas import kubernetes_version, write_schemas
 from scripts.tools import ROOT
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, dump, load
-from synth.tree import KUSTOMIZATION_FILE
+from synth.tree import KUSTOMIZATION_FILE, patched
 
 UNITS = ("flux", "platform", "apps")
 """The folders of an environment that Flux applies, each as a whole."""
@@ -151,15 +151,10 @@ def _built_as_rendered(folder: Path) -> Findings:
 def _listed(folder: Path) -> Iterator[Document]:
     """The objects of a folder as its kustomization lists them, with its patches."""
     kustomization = load((folder / KUSTOMIZATION_FILE).read_text("utf-8"))[0]
-    patches = [(patch["target"]["kind"], load(patch["patch"])[0]) for patch in kustomization.get("patches", [])]
     for name in kustomization["resources"]:
         place = folder / name
         for document in _listed(place) if place.is_dir() else load(place.read_text("utf-8")):
-            for kind, patch in patches:
-                if document["kind"] == kind:
-                    annotations = document["metadata"].setdefault("annotations", {})
-                    annotations.update(patch["metadata"]["annotations"])
-            yield document
+            yield patched(document, kustomization)
 
 
 def _identity(document: Document) -> str:

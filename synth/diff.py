@@ -1,11 +1,11 @@
 """What differs between two sets of objects, object by object and field by field, for a terminal and for Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from synth.manifest import Document, dump
+from synth.manifest import dump
 from synth.tree import Object
 
 FOLD_LINES = 30
@@ -155,8 +155,13 @@ def as_text(changes: Iterable[ObjectChange]) -> Iterator[tuple[str, Change | Non
                 yield f"        + {field.after}", Change.ADDED
 
 
-def as_markdown(changes: Iterable[ObjectChange], names: tuple[str, str]) -> Iterator[str]:
-    """Lines of Markdown: a heading for each folder, a table of fields or a folded text for each object."""
+def as_markdown(
+    changes: Iterable[ObjectChange], names: tuple[str, str], removed: Callable[[Object], str] = lambda _: "removed"
+) -> Iterator[str]:
+    """Lines of Markdown: a heading for each folder, a table of fields or a folded text for each object.
+
+    `names` are those of the two sides, `removed` says what becomes of an object that is on the first one alone.
+    """
     folder = None
     for change in changes:
         if change.folder != folder:
@@ -167,19 +172,21 @@ def as_markdown(changes: Iterable[ObjectChange], names: tuple[str, str]) -> Iter
             yield from _fields_as_markdown(change, names)
         else:
             text = dump([change.item.document]).rstrip()
-            yield from _folded(f"{change.title} <b>{change.change}</b>", ["```yaml", *text.splitlines(), "```"])
+            what = removed(change.item) if change.change is Change.REMOVED else change.change
+            yield from folded(f"{change.title} <b>{what}</b>", ["```yaml", *text.splitlines(), "```"])
 
 
 def _fields_as_markdown(change: ObjectChange, names: tuple[str, str]) -> Iterator[str]:
     rows = [f"| field | {names[0]} | {names[1]} |", "|---|---|---|"]
     rows += [f"| `{field.path}` | {_cell(field.before)} | {_cell(field.after)} |" for field in change.fields]
     if len(rows) > FOLD_LINES:
-        yield from _folded(f"{change.title} <b>changed</b>", rows)
+        yield from folded(f"{change.title} <b>changed</b>", rows)
     else:
         yield from (f"**{change.title}** changed", "", *rows)
 
 
-def _folded(title: str, lines: list[str]) -> Iterator[str]:
+def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Lines of Markdown that show only their title until somebody asks."""
     yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>")
 
 
@@ -200,9 +207,3 @@ def hosts(objects: Iterable[Object]) -> dict[str, tuple[str, str]]:
     """Of every route by its name: its namespace, and its hosts in one text."""
     routes = [item for item in objects if item.kind == "VirtualService"]
     return {item.name: (item.namespace, ", ".join(item.spec.get("hosts", []))) for item in routes}
-
-
-def documents_as_objects(documents: Iterable[Document], path: str, source: str) -> Iterator[Object]:
-    """Objects read from a file."""
-    for document in documents:
-        yield Object(document, source, path)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from synth import DefinitionError
-from synth.manifest import Document, dump, ordered
+from synth.manifest import Document, dump, load, ordered
 
 KUSTOMIZATION_FILE = "kustomization.yaml"
 KUSTOMIZATION_VERSION = "kustomize.config.k8s.io/v1beta1"
@@ -166,6 +166,18 @@ class Tree:
         if shared := self.files.keys() & other.files.keys():
             raise DefinitionError("\n".join(f"{path} belongs to two environments" for path in sorted(shared)))
         return Tree({**self.files, **other.files}, {**self.external, **other.external})
+
+
+def patched(document: Document, kustomization: Document) -> Document:
+    """An object as kustomize makes it with the patches of its folder, which put annotations on all of a kind."""
+    annotations: dict[str, str] = {}
+    for patch in kustomization.get("patches", []):
+        if patch["target"]["kind"] == document["kind"]:
+            annotations |= load(patch["patch"])[0]["metadata"]["annotations"]
+    if not annotations:
+        return document
+    metadata = document["metadata"]
+    return {**document, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **annotations}}}
 
 
 def render(root: str, folders: Sequence[Folder], source: str) -> Tree:

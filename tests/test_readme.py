@@ -78,7 +78,7 @@ def test_every_make_target_that_it_names_exists() -> None:
     assert {first or second for first, second in named} <= targets
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/operations.md", "docs/environments.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/operations.md", "docs/environments.md", "docs/ci.md"])
 def test_every_command_of_scripts_that_it_names_exists(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     named = re.findall(r"python -m scripts ([a-z][\w ./-]*[\w/])", text)
