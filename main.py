@@ -7,14 +7,15 @@ Exit codes: 0 done, 1 the definition or the tree is wrong, 3 something that it n
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from synth.runtime import explained, start
+from synth.runtime import end, explained, leave, start
 
 ROOT = Path(__file__).parent
 
 
-def main() -> int:
+def main(when_compiled: Callable[[], None] = lambda: None) -> int:
     gc.disable()  # The process ends before there is anything to collect.
     try:
         start()
@@ -22,6 +23,7 @@ def main() -> int:
         from synth.publish import publish, summary
 
         tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))
+        when_compiled()
         print(summary(tree, publish(tree, ROOT)), file=sys.stderr)
     except KeyboardInterrupt:
         return 130
@@ -34,4 +36,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main(when_compiled=end))

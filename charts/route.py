@@ -1,5 +1,7 @@
 """The way from the ingress gateway to an app: who may call it, by which host, and how its failures are met."""
 
+from functools import cache
+
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
@@ -63,9 +65,6 @@ class Route:
         self._define_route(host, tls=tls)
 
     def _define_authorization(self, labels: dict[str, str]) -> None:
-        account = INGRESS_GATEWAY_ACCOUNT
-        # A pod's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
-        principal = f"cluster.local/ns/{account.namespace}/sa/{account.name}"
         AuthorizationPolicy(
             self._scope,
             "authorization",
@@ -73,15 +72,7 @@ class Route:
             spec=AuthorizationPolicySpec(
                 selector=AuthorizationPolicySpecSelector(match_labels=labels),
                 action=AuthorizationPolicySpecAction.ALLOW,
-                rules=[
-                    AuthorizationPolicySpecRules(
-                        from_=[
-                            AuthorizationPolicySpecRulesFrom(
-                                source=AuthorizationPolicySpecRulesFromSource(principals=[principal])
-                            )
-                        ]
-                    )
-                ],
+                rules=[_from_the_gateway()],
             ),
         )
 
@@ -90,24 +81,7 @@ class Route:
             self._scope,
             "failures",
             metadata=self._metadata,
-            spec=DestinationRuleSpec(
-                host=self._service,
-                traffic_policy=DestinationRuleSpecTrafficPolicy(
-                    # Far above what an app sees: each WebSocket holds a connection and a request for hours.
-                    connection_pool=DestinationRuleSpecTrafficPolicyConnectionPool(
-                        tcp=DestinationRuleSpecTrafficPolicyConnectionPoolTcp(
-                            max_connections=4096, connect_timeout="5s"
-                        ),
-                        http=DestinationRuleSpecTrafficPolicyConnectionPoolHttp(
-                            http1_max_pending_requests=1024, http2_max_requests=4096
-                        ),
-                    ),
-                    # At most half of the pods: Envoy never leaves out the only one, for that would be all of them.
-                    outlier_detection=DestinationRuleSpecTrafficPolicyOutlierDetection(
-                        consecutive5_xx_errors=5, interval="10s", base_ejection_time="30s", max_ejection_percent=50
-                    ),
-                ),
-            ),
+            spec=DestinationRuleSpec(host=self._service, traffic_policy=_traffic_policy()),
         )
 
     def _define_route(self, host: str, *, tls: bool) -> None:
@@ -149,10 +123,38 @@ class Route:
         ]
 
 
+@cache
+def _from_the_gateway() -> AuthorizationPolicySpecRules:
+    account = INGRESS_GATEWAY_ACCOUNT
+    # A pod's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
+    principal = f"cluster.local/ns/{account.namespace}/sa/{account.name}"
+    source = AuthorizationPolicySpecRulesFromSource(principals=[principal])
+    return AuthorizationPolicySpecRules(from_=[AuthorizationPolicySpecRulesFrom(source=source)])
+
+
+@cache
+def _traffic_policy() -> DestinationRuleSpecTrafficPolicy:
+    return DestinationRuleSpecTrafficPolicy(
+        # Far above what an app sees: each WebSocket holds a connection and a request for hours.
+        connection_pool=DestinationRuleSpecTrafficPolicyConnectionPool(
+            tcp=DestinationRuleSpecTrafficPolicyConnectionPoolTcp(max_connections=4096, connect_timeout="5s"),
+            http=DestinationRuleSpecTrafficPolicyConnectionPoolHttp(
+                http1_max_pending_requests=1024, http2_max_requests=4096
+            ),
+        ),
+        # At most half of the pods: Envoy never leaves out the only one, for that would be all of them.
+        outlier_detection=DestinationRuleSpecTrafficPolicyOutlierDetection(
+            consecutive5_xx_errors=5, interval="10s", base_ejection_time="30s", max_ejection_percent=50
+        ),
+    )
+
+
+@cache
 def _hsts() -> VirtualServiceSpecHttpHeaders:
     return VirtualServiceSpecHttpHeaders(response=VirtualServiceSpecHttpHeadersResponse(set=HSTS))
 
 
+@cache
 def _to_https() -> VirtualServiceSpecHttp:
     # Not the Gateway's httpsRedirect, which would send away the ACME server's challenge as well. And by its port alone:
     # a match on anything else would let this route go before the challenge's. docs/adr/005-staging-and-production.md

@@ -171,11 +171,7 @@ class WebApp(Construct):
             resources=k8s.ResourceRequirements(
                 requests=quantities(resources.requests), limits=quantities(resources.limits)
             ),
-            security_context=k8s.SecurityContext(
-                allow_privilege_escalation=False,
-                capabilities=k8s.Capabilities(drop=["ALL"]),
-                read_only_root_filesystem=True,
-            ),
+            security_context=_restricted_container(),
             volume_mounts=[k8s.VolumeMount(name=key, mount_path=path) for key, path in mounts.items()],
         )
 
@@ -197,14 +193,7 @@ class WebApp(Construct):
             automount_service_account_token=False,
             enable_service_links=False,
             priority_class_name=priority.value,
-            security_context=k8s.PodSecurityContext(
-                run_as_non_root=True,
-                run_as_user=RUN_AS,
-                run_as_group=RUN_AS,
-                fs_group=RUN_AS,
-                fs_group_change_policy="OnRootMismatch",
-                seccomp_profile=k8s.SeccompProfile(type="RuntimeDefault"),
-            ),
+            security_context=_restricted_pod(),
             containers=[container],
             topology_spread_constraints=self._spread() if self._replicas.several else None,
             volumes=self._volumes(),
@@ -350,6 +339,28 @@ def _check_port(name: str, port: int) -> None:
 def _check_path(name: str, what: str, path: str) -> None:
     if not path.startswith("/"):
         raise ValueError(f"{name} has the {what} path {path!r}: a path begins with /, as in /healthz")
+
+
+# What is the same for many apps is made once: a typed object is checked field by field, which takes its time.
+@cache
+def _restricted_pod() -> k8s.PodSecurityContext:
+    return k8s.PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=RUN_AS,
+        run_as_group=RUN_AS,
+        fs_group=RUN_AS,
+        fs_group_change_policy="OnRootMismatch",
+        seccomp_profile=k8s.SeccompProfile(type="RuntimeDefault"),
+    )
+
+
+@cache
+def _restricted_container() -> k8s.SecurityContext:
+    return k8s.SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=k8s.Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=True,
+    )
 
 
 @cache

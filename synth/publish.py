@@ -59,7 +59,6 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
     Raises:
         ToolError: a file or folder cannot be read.
     """
-    root = root.resolve()
     differences = []
     for path, file in tree.files.items():
         actual, wanted = _read(root, path), file.text()
@@ -195,13 +194,10 @@ def _remove_empty_folders(root: Path, path: str) -> None:
 
 
 def _read(root: Path, path: str) -> str | None:
-    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe.
-
-    `root` is resolved, so that a link can be told by where it leads.
-    """
+    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe."""
     place = root / path
     try:
-        if place.exists() and (place.resolve() != place or not (place.is_file() or place.is_dir())):
+        if place.exists() and (_through_a_link(root, path) or not (place.is_file() or place.is_dir())):
             return ""
         # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
         return place.read_bytes().decode(errors="surrogateescape")
@@ -209,6 +205,12 @@ def _read(root: Path, path: str) -> str | None:
         return "" if place.is_symlink() else None
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _through_a_link(root: Path, path: str) -> bool:
+    """Whether a path below the root, or a folder on the way to it, is a link."""
+    pure = PurePosixPath(path)
+    return any((root / step).is_symlink() for step in (pure, *pure.parents[:-1]))
 
 
 def _files_on_disk(tree: Tree, root: Path) -> Iterator[str]:

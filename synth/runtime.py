@@ -1,7 +1,10 @@
 """The Node runtime below cdk8s, and plain sentences for what goes wrong in it or in a chart."""
 
+import atexit
 import os
 import re
+import sys
+import threading
 import typing
 from contextlib import suppress
 from functools import cache
@@ -9,6 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import Any, NoReturn
 
 from synth import DefinitionError, ToolError
 
@@ -56,17 +60,58 @@ def start() -> None:
         raise ToolError(f"cdk8s cannot start: {_first_line(error)}") from error
 
 
-def _remember_types() -> None:
-    """Let `typing` keep what the bindings ask of it thousands of times, an eighth of a compile.
+def _check_what_is_given(typeguard: Any) -> None:
+    check = typeguard.check_type
 
-    jsii asks for the hints of one and the same function at every call, and of forms like `Optional[str]` Python itself
-    keeps no more than 128. A Python that keeps them in another way is left as it is.
+    def check_type(argname: str, value: object, expected_type: Any, *more: Any) -> None:
+        if value is not None or not _may_be_left_out(expected_type):
+            check(argname, value, expected_type, *more)
+
+    typeguard.check_type = check_type
+
+
+@cache
+def _may_be_left_out(expected_type: Any) -> bool:
+    return type(None) in typing.get_args(expected_type)
+
+
+@cache
+def _remember_types() -> None:
+    """Let Python keep what the bindings ask of it thousands of times, a sixth of a compile.
+
+    jsii asks for the hints of one and the same function at every call and checks every argument, most of which are not
+    given; of forms like `Optional[str]` Python itself keeps no more than 128. A Python that keeps them in another way
+    is left as it is.
     """
+    with suppress(ModuleNotFoundError):
+        _check_what_is_given(import_module("typeguard"))
     typing.get_type_hints = cache(typing.get_type_hints)  # type: ignore[assignment]
     for form in ("_SpecialForm", "_SpecialGenericAlias"):
         with suppress(AttributeError):
             kind = getattr(typing, form)
             kind.__getitem__ = cache(kind.__getitem__.__wrapped__)
+
+
+def end() -> None:
+    """Let Node end beside what is still to do here, instead of waiting for it at the exit. Nothing more is asked of it.
+
+    What jsii keeps to itself may change; then it ends as always.
+    """
+    with suppress(ImportError, AttributeError):
+        runtime = import_module("jsii._runtime")
+        threading.Thread(target=runtime.kernel.provider._process.stop).start()
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End this process without taking down, one by one, the many thousand things of the bindings."""
+    # First what lets Node end, where it has not been told yet: threads of jsii wait for that.
+    atexit._run_exitfuncs()
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def explained(error: Exception) -> DefinitionError | ToolError | None:
@@ -135,6 +180,10 @@ def _first_sentence(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
     text = _first_line(error)
+    if isinstance(error, KeyError):
+        return f"there is no {text} among the keys"
+    if isinstance(error, AttributeError) and text == error.name:
+        return f"{getattr(error.obj, '__name__', error.obj)} has no {text}"
     unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
     if unknown is None:
         return text
