@@ -1,11 +1,13 @@
 """What differs between two sets of objects, object by object and field by field, for a terminal and for Markdown."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from synth.manifest import dump
+from synth.manifest import Document, dump
 from synth.tree import Object
 
 FOLD_LINES = 30
@@ -76,19 +78,49 @@ def _keyed(objects: Iterable[Object]) -> Keyed:
     return {(item.group, item.kind, item.namespace, item.name): item for item in objects}
 
 
+class _Nothing:
+    """The side that has no such field; null and empty are something."""
+
+
+_NOTHING = _Nothing()
+
+
 def _fields(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
-    if before == after:
+    if _same(before, after):
         return
-    if isinstance(before, dict | None) and isinstance(after, dict | None):
-        before, after = before or {}, after or {}
-        for key in dict.fromkeys((*before, *after)):
-            yield from _fields(_join(path, key), before.get(key), after.get(key))
-    elif isinstance(before, list | None) and isinstance(after, list | None) and _has_entries(before, after):
-        old, new = _entries(before or [], after or [])
+    some = [side for side in (before, after) if side not in (_NOTHING, None)]
+    if all(isinstance(side, dict) for side in some) and any(some):
+        old, new = _sides({}, before, after)
+        for key in dict.fromkeys((*old, *new)):
+            yield from _fields(_join(path, key), old.get(key, _NOTHING), new.get(key, _NOTHING))
+    elif all(map(_is_list_of_entries, some)) and any(some):
+        by_name = all(_names(side) for side in some if side)
+        old, new = (_entries(side, by_name=by_name) for side in _sides([], before, after))
         for name in dict.fromkeys((*old, *new)):
-            yield from _fields(f"{path}[{name}]", *(_without_its_name(side.get(name), name) for side in (old, new)))
+            yield from _fields(f"{path}[{name}]", old.get(name, _NOTHING), new.get(name, _NOTHING))
+        if list(old) != list(new) and old.keys() == new.keys():
+            yield FieldChange(f"{path}, the order", _shown(list(old)), _shown(list(new)))
     else:
         yield FieldChange(path, _shown(before), _shown(after))
+
+
+def _sides(empty: Any, before: Any, after: Any) -> tuple[Any, Any]:
+    return before if before not in (_NOTHING, None) else empty, after if after not in (_NOTHING, None) else empty
+
+
+def _is_list_of_entries(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether two values are the same in YAML, where true is no 1."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_same(before[key], after[key]) for key in before)
+    if isinstance(before, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return bool(before == after)
 
 
 def _join(path: str, key: str) -> str:
@@ -96,42 +128,45 @@ def _join(path: str, key: str) -> str:
     return f"{path}[{key}]" if "." in key or "/" in key else f"{path}.{key}" if path else key
 
 
-def _has_entries(before: list[Any] | None, after: list[Any] | None) -> bool:
-    return any(isinstance(item, dict) for item in (*(before or []), *(after or [])))
+def _entries(items: list[Document], by_name: bool) -> dict[str, Any]:
+    """A list by the names of its entries, which their paths say, or by their numbers."""
+    if not by_name:
+        return {str(index): item for index, item in enumerate(items)}
+    named = zip(_names(items), items, strict=True)
+    return {name: {key: value for key, value in item.items() if key != "name"} for name, item in named}
 
 
-def _entries(before: list[Any], after: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both lists by the names of their entries, or by number where not every entry has one of its own."""
-    sides = [_names(before), _names(after)]
-    if not all(sides):
-        sides = [[str(index) for index in range(len(items))] for items in (before, after)]
-    return dict(zip(sides[0], before, strict=True)), dict(zip(sides[1], after, strict=True))
-
-
-def _names(items: list[Any]) -> list[str]:
-    """The name of each entry; none at all where one has none or two have the same."""
-    named = [item for item in items if _may_be_named(item)]
-    names = [str(item.get("name") or (item.get("port") or {}).get("name") or "") for item in named]
+def _names(items: list[Document]) -> list[str]:
+    """The name of each entry, or of its port; none at all where one has none or two have the same."""
+    names = [str(item.get("name") or _port(item).get("name") or "") for item in items]
     return names if len(set(names) - {""}) == len(items) else []
 
 
-def _without_its_name(item: Any, name: str) -> Any:
-    """An entry without what its path says already."""
-    return {key: value for key, value in item.items() if (key, value) != ("name", name)} if item else item
-
-
-def _may_be_named(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("port"), dict | None)
+def _port(item: Document) -> Document:
+    port = item.get("port")
+    return port if isinstance(port, dict) else {}
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    """A value on one line as YAML has it, empty for none."""
+    if value is _NOTHING:
         return ""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if value != "" else '""'
+    if isinstance(value, str) and not _is_ambiguous(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether a text without quotes would be no text, or not one line."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return "\n" in text or not text
+    return True
 
 
 def as_text(changes: Iterable[ObjectChange]) -> Iterator[tuple[str, Change | None]]:
@@ -191,7 +226,9 @@ def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _cell(value: str) -> str:
-    escaped = value.replace("|", "\\|").replace("\n", " ")
+    escaped = value.replace("|", "\\|")
+    if "`" in escaped:
+        return f"`` {escaped} ``"
     return f"`{escaped}`" if escaped else ""
 
 
@@ -204,6 +241,13 @@ def counts(changes: Iterable[ObjectChange]) -> dict[Change, int]:
 
 
 def hosts(objects: Iterable[Object]) -> dict[str, tuple[str, str]]:
-    """Of every route by its name: its namespace, and its hosts in one text."""
+    """Of every route by its name, with the namespace where it takes that: its namespace, and its hosts in one text."""
     routes = [item for item in objects if item.kind == "VirtualService"]
-    return {item.name: (item.namespace, ", ".join(item.spec.get("hosts", []))) for item in routes}
+    names = Counter(item.name for item in routes)
+    return {
+        item.name if names[item.name] == 1 else f"{item.namespace}/{item.name}": (
+            item.namespace,
+            ", ".join(item.spec.get("hosts", [])),
+        )
+        for item in routes
+    }

@@ -177,13 +177,34 @@ def test_a_list_of_plain_values_is_one_field() -> None:
 def test_an_entry_of_a_list_goes_by_its_name() -> None:
     before = {"containers": [{"name": "wiki", "image": "wiki:1"}, {"name": "cache", "image": "cache:1"}]}
     now = {"containers": [{"name": "cache", "image": "cache:1"}, {"name": "wiki", "image": "wiki:2"}]}
-    assert fields(before, now) == [("spec.containers[wiki].image", "wiki:1", "wiki:2")]
+    assert fields(before, now) == [
+        ("spec.containers[wiki].image", "wiki:1", "wiki:2"),
+        ("spec.containers, the order", "[wiki, cache]", "[cache, wiki]"),
+    ]
+
+
+def test_what_is_empty_or_has_but_a_name_is_something() -> None:
+    assert fields({"a": 1}, {"a": 1, "podSelector": {}}) == [("spec.podSelector", "", "{}")]
+    assert fields({"a": 1, "hosts": []}, {"a": 1}) == [("spec.hosts", "[]", "")]
+    needs = [{"dependsOn": [{"name": name} for name in names]} for names in (("platform",), ("crds",))]
+    assert fields(*needs) == [("spec.dependsOn[platform]", "{}", ""), ("spec.dependsOn[crds]", "", "{}")]
+
+
+def test_a_list_that_is_not_all_of_entries_is_one_field() -> None:
+    assert fields({"a": ["x"]}, {"a": [{"name": "x"}]}) == [("spec.a", "[x]", "[{name: x}]")]
+    assert fields({"a": [{"name": "x"}, "y"]}, {"a": 1}) == [("spec.a", "[{name: x}, y]", "1")]
+
+
+def test_values_of_different_types_are_different_and_look_so() -> None:
+    assert fields({"a": True}, {"a": 1}) == [("spec.a", "true", "1")]
+    assert fields({"a": "1"}, {"a": 1}) == [("spec.a", '"1"', "1")]
+    assert fields({"a": 80}, {"a": {"number": 80, "tls": True}}) == [("spec.a", "80", "{number: 80, tls: true}")]
 
 
 def test_an_entry_that_one_side_has_is_shown_without_the_name_that_its_path_has() -> None:
     some, more = ({"env": [{"name": name, "value": "1"} for name in names]} for names in (("A",), ("A", "B")))
-    assert fields(some, more) == [("spec.env[B].value", "", "1")]
-    assert fields(more, some) == [("spec.env[B].value", "1", "")]
+    assert fields(some, more) == [("spec.env[B].value", "", '"1"')]
+    assert fields(more, some) == [("spec.env[B].value", '"1"', "")]
 
 
 def test_an_entry_goes_by_the_name_of_its_port() -> None:
@@ -195,6 +216,7 @@ def test_an_entry_goes_by_the_name_of_its_port() -> None:
     assert fields(before, now) == [
         ("spec.servers[http].hosts", "[a]", "[b]"),
         ("spec.servers[web].hosts", "[a]", "[b]"),
+        ("spec.servers, the order", "[http, web]", "[web, http]"),
     ]
 
 
@@ -339,7 +361,8 @@ def test_markdown_names_a_folder_once() -> None:
     [
         ("a|b", r"`a\|b`"),
         ("||", r"`\|\|`"),
-        ("two\nlines", "`two lines`"),
+        ("two\nlines", r'`"two\nlines"`'),
+        ("a `b`", "`` a `b` ``"),
         (["a|b", "c"], r"`[a\|b, c]`"),
         ("*.example.com", "`*.example.com`"),
     ],
