@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from scripts.go import build, copied, module_file
+from scripts.toolbox import tool
 from scripts.tools import CACHE, ROOT, Tools, available, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
@@ -210,7 +211,7 @@ def built_flux() -> Path:
     cli = CACHE / f"flux-{version}"
     if cli.exists():
         return cli
-    kustomize = _built_kustomize()
+    kustomize = tool("kustomize")
     work = CACHE / "source"
     source = copied(f"{FLUX_MODULE}@v{version}", work / "flux2")
     embedded = source / "cmd" / "flux" / "manifests"
@@ -230,11 +231,3 @@ def built_flux() -> Path:
     build(source, "./cmd/flux", cli, ldflags=f"-s -w -X main.VERSION={version}")
     shutil.rmtree(work)
     return cli
-
-
-def _built_kustomize() -> Path:
-    kustomize = CACHE / f"kustomize-{pinned('kustomize')}"
-    if not kustomize.exists():
-        module = f"sigs.k8s.io/kustomize/kustomize/v5@v{pinned('kustomize')}"
-        build(copied(module, CACHE / "source" / "kustomize"), ".", kustomize)
-    return kustomize

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?")
+QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]{1,3})?")
 SUFFIXES = {
     **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
@@ -29,10 +29,12 @@ def quantity(text: object) -> Decimal:
 def as_quantity(number: Decimal | int, *, binary: bool) -> str:
     """A number as a quantity in the largest unit that keeps it whole: `192Mi` where `binary`, else `150m` or `2`.
 
-    `number` is in the resource's own unit, bytes or cores, and a multiple of 0.001.
+    `number` is in the resource's own unit, bytes or cores. What is no whole number of thousandths or bytes stays as it is.
     """
+    if number * (1 if binary else 1000) % 1:
+        return format(Decimal(number).normalize(), "f")
     if not binary:
-        return str(int(number)) if number == int(number) else f"{int(number * 1000)}m"
+        return str(int(number)) if number % 1 == 0 else f"{int(number * 1000)}m"
     units = [(suffix, size) for suffix, size in SUFFIXES.items() if suffix.endswith("i") and number % size == 0]
     if number == 0 or not units:
         return str(int(number))

@@ -113,3 +113,13 @@ def test_every_amount_comes_back(amount: int) -> None:
     assert quantity(as_quantity(amount, binary=False)) == amount
     thousandths = Decimal(amount) / 1000
     assert quantity(as_quantity(thousandths, binary=False)) == thousandths
+
+
+def test_an_amount_that_no_unit_keeps_whole_stays_as_it_is() -> None:
+    assert as_quantity(quantity("500u"), binary=False) == "0.0005"
+    assert as_quantity(quantity("0.5"), binary=True) == "0.5"
+
+
+def test_an_exponent_beyond_all_reason_is_no_quantity() -> None:
+    with pytest.raises(ValueError, match="'1e9999999' is no quantity"):
+        quantity("1e9999999")
