@@ -29,7 +29,7 @@ def quantity(text: object) -> Decimal:
 def as_quantity(number: Decimal | int, *, binary: bool) -> str:
     """A number as a quantity in the largest unit that keeps it whole: `192Mi` where `binary`, else `150m` or `2`.
 
-    `number` is in the resource's own unit, bytes or cores. What is no whole number of thousandths or bytes stays as it is.
+    `number` is in the resource's own unit, bytes or cores. What is no whole number of thousandths or bytes stays so.
     """
     if number * (1 if binary else 1000) % 1:
         return format(Decimal(number).normalize(), "f")
