@@ -45,13 +45,9 @@ def volumes_have_one_pod(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _autoscaler(cluster: Cluster, workload: Object) -> Object | None:
-    for item in cluster.of("HorizontalPodAutoscaler"):
+    for item in cluster.within(workload.namespace, "HorizontalPodAutoscaler"):
         target = item.spec.get("scaleTargetRef") or {}
-        if (item.namespace, target.get("kind"), target.get("name")) == (
-            workload.namespace,
-            workload.kind,
-            workload.name,
-        ):
+        if (target.get("kind"), target.get("name")) == (workload.kind, workload.name):
             return item
     return None
 
@@ -62,6 +58,17 @@ def _scale(cluster: Cluster, workload: Object) -> tuple[int, int]:
         return autoscaler.spec.get("minReplicas", 1), autoscaler.spec["maxReplicas"]
     count = workload.spec.get("parallelism" if workload.kind == "Job" else "replicas", 1)
     return count, count
+
+
+def somebody_says_how_many(cluster: Cluster) -> Iterator[Violation]:
+    """Without a number, one pod is made and whatever somebody sets by hand stays."""
+    for item in cluster.workloads:
+        if (
+            item.kind in ("Deployment", "StatefulSet")
+            and "replicas" not in item.spec
+            and not _autoscaler(cluster, item)
+        ):
+            yield Violation(item, "has no replicas and no autoscaler: say how many pods it has")
 
 
 def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
@@ -177,18 +184,17 @@ def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
     def add(resource: str, amount: Decimal) -> None:
         needed[resource] = needed.get(resource, Decimal(0)) + amount
 
-    for item in cluster.workloads:
-        if item.namespace != namespace or item.kind == "DaemonSet":
+    for item in cluster.selected(namespace, {}):
+        if item.kind == "DaemonSet":
             continue
         pods = _scale(cluster, item)[1] + _surge(cluster, item)
         add("pods", Decimal(pods))
         for kind in ("requests", "limits"):
             for resource, amount in _pod_takes(cluster, item, kind).items():
                 add(f"{kind}.{resource}", pods * amount)
-    for claim in cluster.of("PersistentVolumeClaim"):
-        if claim.namespace == namespace:
-            add("persistentvolumeclaims", Decimal(1))
-            add("requests.storage", _amount((claim.spec.get("resources") or {}).get("requests", {}).get("storage", 0)))
+    for claim in cluster.within(namespace, "PersistentVolumeClaim"):
+        add("persistentvolumeclaims", Decimal(1))
+        add("requests.storage", _amount((claim.spec.get("resources") or {}).get("requests", {}).get("storage", 0)))
     return needed
 
 
@@ -217,10 +223,7 @@ def _pod_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, Decim
 
 
 def _sidecar_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, Decimal]:
-    namespace = cluster.find("Namespace", "", workload.namespace)
-    if not isinstance(namespace, Object):
-        return {}
-    if (namespace.document["metadata"].get("labels") or {}).get("istio-injection") != "enabled":
+    if not cluster.has_sidecar(workload):
         return {}
     annotations = (pod_template(workload.document).get("metadata") or {}).get("annotations") or {}
     takes = {
@@ -230,8 +233,8 @@ def _sidecar_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, D
     }
     # The proxy names no ephemeral storage, so it gets what the namespace's LimitRange gives.
     given = "defaultRequest" if kind == "requests" else "default"
-    for item in cluster.of("LimitRange"):
-        for limit in item.spec.get("limits", []) if item.namespace == workload.namespace else ():
+    for item in cluster.within(workload.namespace, "LimitRange"):
+        for limit in item.spec.get("limits", []):
             if limit["type"] == "Container" and "ephemeral-storage" in limit.get(given, {}):
                 takes["ephemeral-storage"] = _amount(limit[given]["ephemeral-storage"])
     return takes
@@ -249,9 +252,26 @@ def containers_keep_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("LimitRange"):
         of_containers = [limit for limit in item.spec.get("limits", []) if limit["type"] == "Container"]
         most: dict[str, str] = of_containers[0].get("max", {}) if of_containers else {}
-        for workload in cluster.workloads:
-            if workload.namespace == item.namespace:
-                yield from _above(item, most, workload)
+        for workload in cluster.selected(item.namespace, {}):
+            yield from _above(item, most, workload)
+
+
+def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:
+    """A quota refuses a pod in which a container does not say how much it takes of what the quota is for.
+
+    Istio's proxy says so for CPU and memory; for the rest a LimitRange says it.
+    https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits
+    """
+    for quota in cluster.of("ResourceQuota"):
+        for item in filter(cluster.has_sidecar, cluster.selected(quota.namespace, {})):
+            for kind in ("requests", "limits"):
+                counted = f"{kind}.ephemeral-storage" in (quota.spec.get("hard") or {})
+                if counted and "ephemeral-storage" not in _sidecar_takes(cluster, item, kind):
+                    yield Violation(
+                        quota,
+                        f"counts {kind}.ephemeral-storage, of which the sidecar of {item} names none, so that no pod "
+                        "would start: give a LimitRange of the namespace a default for containers",
+                    )
 
 
 def _above(limit_range: Object, most: Mapping[str, str], workload: Object) -> Iterator[Violation]:
@@ -268,9 +288,11 @@ def _above(limit_range: Object, most: Mapping[str, str], workload: Object) -> It
 
 RULES: tuple[Rule, ...] = (
     volumes_have_one_pod,
+    somebody_says_how_many,
     autoscalers_are_in_charge,
     budgets_fit_their_pods,
     several_pods_are_spread,
     quotas_fit_at_full_scale,
     containers_keep_to_the_limit_range,
+    quotas_find_what_they_count,
 )

@@ -1,9 +1,8 @@
 """Rules that hold across the objects of one environment. Each violation is one sentence; all are shown."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
 
-from synth import capacity, routing
+from synth import capacity, flux, isolation, matches, routing
 from synth.cluster import (
     CLUSTER_SCOPED,
     EVERYWHERE,
@@ -19,13 +18,14 @@ from synth.cluster import (
 from synth.fields import check_fields
 from synth.manifest import Document
 from synth.pods import containers
-from synth.tree import KUSTOMIZATION_FILE, Object, Tree
+from synth.tree import Object, Tree
 
 
 def check(tree: Tree, provided: Iterable[Provided]) -> list[Violation]:
     """Every violation of every rule in one environment's tree, in the order of the objects."""
     cluster = Cluster(tree, provided)
-    violations = [violation for rule in (*RULES, *routing.RULES, *capacity.RULES) for violation in rule(cluster)]
+    families = (RULES, isolation.RULES, routing.RULES, matches.RULES, capacity.RULES, flux.RULES)
+    violations = [violation for rules in families for rule in rules for violation in rule(cluster)]
     order = {id(item): index for index, item in enumerate(cluster.objects)}
     return sorted(violations, key=lambda violation: order[id(violation.subject)])
 
@@ -178,46 +178,6 @@ def _peer_exists(cluster: Cluster, policy: Object, direction: str, peer: Documen
             )
 
 
-def flux_finds_what_it_applies(cluster: Cluster) -> Iterator[Violation]:
-    """Flux's Kustomizations: source, path and dependencies exist, and what leaves the tree leaves the cluster."""
-    kustomizations = [k for k in cluster.of("Kustomization") if k.group == "kustomize.toolkit.fluxcd.io"]
-    for item in kustomizations:
-        source = item.spec["sourceRef"]
-        if not cluster.find(source["kind"], source.get("namespace", item.namespace), source["name"]):
-            yield Violation(
-                item,
-                f"takes its files from {source['kind']} {source['name']}, which does not exist; "
-                f"there are {cluster.names(source['kind'], item.namespace)}",
-            )
-        path = str(PurePosixPath(item.spec.get("path", ".")))
-        if f"{path}/{KUSTOMIZATION_FILE}" not in cluster.tree.files:
-            yield Violation(item, f"applies {path}, which is no folder of this tree with a {KUSTOMIZATION_FILE}")
-        if item.spec.get("prune") is not True:
-            yield Violation(item, "does not prune: set prune to true, so that what leaves the tree leaves the cluster")
-        for needed in item.spec.get("dependsOn", []):
-            if not cluster.find(item.kind, needed.get("namespace", item.namespace), needed["name"]):
-                yield Violation(
-                    item,
-                    f"depends on Kustomization {needed['name']}, which does not exist; "
-                    f"there are {cluster.names(item.kind, item.namespace)}",
-                )
-    yield from _dependency_circles(kustomizations)
-
-
-def _dependency_circles(kustomizations: Sequence[Object]) -> Iterator[Violation]:
-    needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in kustomizations}
-    for item in kustomizations:
-        reached: list[str] = []
-        waiting = list(needs[item.name])
-        while waiting:
-            name = waiting.pop()
-            if name not in reached:
-                reached.append(name)
-                waiting.extend(needs.get(name, []))
-        if item.name in reached:
-            yield Violation(item, "depends on itself through dependsOn, so Flux would never apply it: break the circle")
-
-
 RULES: tuple[Rule, ...] = (
     identities_are_unique,
     nothing_provided_is_defined,
@@ -228,5 +188,4 @@ RULES: tuple[Rule, ...] = (
     claims_find_their_class,
     services_reach_one_workload,
     network_policies_select_pods,
-    flux_finds_what_it_applies,
 )

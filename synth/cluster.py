@@ -82,6 +82,10 @@ class Cluster:
         """The tree's objects of a kind, in their order."""
         return self._of_kind[kind]
 
+    def within(self, namespace: str, kind: str) -> list[Object]:
+        """The tree's objects of a kind in one namespace."""
+        return [item for item in self._placed[kind, namespace].values() if isinstance(item, Object)]
+
     def find(self, kind: str, namespace: str, name: str) -> Object | Provided | None:
         """An object by its identity, from the tree or from outside."""
         return self._placed[kind, namespace].get(name)
@@ -93,6 +97,19 @@ class Cluster:
     def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
         """The tree's workloads in a namespace whose pods have these labels."""
         return [item for own, item in self._pods[namespace] if item is not None and labels.items() <= own.items()]
+
+    def has_sidecar(self, workload: Object) -> bool:
+        """Whether the pods of a workload get Istio's proxy, as far as the tree says.
+
+        https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
+        """
+        namespace = self.find("Namespace", "", workload.namespace)
+        of_namespace = namespace.document["metadata"].get("labels") or {} if isinstance(namespace, Object) else {}
+        of_pods = pod_labels(workload.document)
+        if of_namespace.get("istio-injection") == "disabled":
+            return False
+        by_default = "istio-injection" in of_namespace or "istio.io/rev" in {**of_namespace, **of_pods}
+        return of_pods.get("sidecar.istio.io/inject", str(by_default).lower()) == "true"
 
     def has_pods(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Whether pods with these labels are made here or provided."""

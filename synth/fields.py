@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from synth.manifest import Document
+from synth.metadata import check_metadata
 from synth.pods import PROBES, check_pods, containers, pod_spec
 from synth.quantity import quantity
+from synth.secrets import check_secrets
 from synth.tree import Object
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -21,7 +23,6 @@ SUBDOMAIN_LENGTH = 253
 
 # What cdk8s appends to a name that it makes up from a construct's path.
 MADE_UP_NAME = re.compile(r".*-c[0-9a-f]{7}")
-MADE_UP_LABEL = "cdk8s.io/metadata.addr"
 
 # https://github.com/distribution/reference: host and path, a tag, a digest.
 IMAGE = re.compile(
@@ -29,20 +30,30 @@ IMAGE = re.compile(
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
+# What IANA calls a service name: https://www.rfc-editor.org/rfc/rfc6335#section-5.1
+PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 
 # Kinds whose name becomes part of a host name or the value of a label, both of at most 63 characters.
 LABEL_NAMED = frozenset({"Namespace", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
 # Kinds whose name is a path segment, like system:auth-delegator.
 FREELY_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
-LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-
 PORT_FIELDS = ("port", "containerPort", "targetPort", "hostPort", "nodePort", "number", "endPort")
 QUANTITY_MAPS = ("requests", "limits", "hard")
 BYTES = frozenset({"memory", "storage", "ephemeral-storage"})
+# As Flux, Istio and cert-manager read them: https://pkg.go.dev/time#ParseDuration
+DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
+DURATIONS = (
+    *("interval", "retryInterval", "timeout", "duration", "renewBefore"),
+    *("connectTimeout", "idleTimeout", "maxConnectionDuration", "baseEjectionTime", "perTryTimeout", "fixedDelay"),
+)
+TIMED = frozenset({"GitRepository", "Kustomization", "Certificate", "VirtualService", "DestinationRule"})
+"""Kinds in which those fields are durations wherever they stand; a HelmRelease's values may be anything."""
+
 DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
 PORT_NUMBERS = range(1, 65536)
+HIGHEST_PRIORITY = 1_000_000_000
+"""Of a PriorityClass that is not the cluster's own: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/"""
 
 
 def check_fields(subject: Object) -> Iterator[str]:
@@ -52,11 +63,15 @@ def check_fields(subject: Object) -> Iterator[str]:
     if subject.kind == "CustomResourceDefinition":
         return
     for path, mapping in _mappings(document, ""):
-        yield from _check_labels(mapping, path)
+        yield from check_metadata(mapping, path)
         yield from _check_ports(mapping, path)
         yield from _check_quantities(mapping, path)
         yield from _check_limits(mapping, path)
+        if subject.kind in TIMED:
+            yield from _check_durations(mapping, path)
     yield from _check_hosts(subject)
+    yield from _check_priority(subject)
+    yield from check_secrets(document)
     for container in containers(document):
         yield from _check_container(container)
         yield from _check_probes(container)
@@ -97,24 +112,6 @@ def _mappings(value: Any, path: str) -> Iterator[tuple[str, Document]]:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _check_labels(mapping: Document, path: str) -> Iterator[str]:
-    for field in ("labels", "matchLabels"):
-        labels = mapping.get(field)
-        for key, text in labels.items() if isinstance(labels, dict) else ():
-            here = f"{_join(path, field)}[{key}]"
-            if not isinstance(text, str):
-                yield f"has {here} {text!r}: a label is text, put it in quotes"
-            elif key == MADE_UP_LABEL:
-                yield f"has {here}, which cdk8s made up: select pods by labels of their own"
-            elif len(text) > LABEL_LENGTH:
-                yield f"has {here} of {len(text)} characters: a label value has at most {LABEL_LENGTH}"
-            elif not LABEL_VALUE.fullmatch(text):
-                yield (
-                    f"has {here} {text!r}: a label value is of letters, digits, -, _ and ., "
-                    "with a letter or digit at both ends"
-                )
 
 
 def _check_ports(mapping: Document, path: str) -> Iterator[str]:
@@ -159,6 +156,19 @@ def _check_limits(resources: Document, path: str) -> Iterator[str]:
             )
 
 
+def _check_durations(mapping: Document, path: str) -> Iterator[str]:
+    for field in DURATIONS:
+        text = mapping.get(field)
+        if isinstance(text, str) and not DURATION.fullmatch(text):
+            yield f"has {_join(path, field)} {text!r}: a duration is a number and ms, s, m or h, as in 10s or 1m30s"
+
+
+def _check_priority(subject: Object) -> Iterator[str]:
+    value = subject.document.get("value", 0)
+    if subject.kind == "PriorityClass" and value > HIGHEST_PRIORITY:
+        yield f"has the value {value}: above {HIGHEST_PRIORITY} are the cluster's own classes"
+
+
 def _check_hosts(subject: Object) -> Iterator[str]:
     for path, host in _hosts(subject):
         name = host.removeprefix("*.")
@@ -167,6 +177,8 @@ def _check_hosts(subject: Object) -> Iterator[str]:
                 f"has {path} {host!r}: a host name is of lower case letters, digits, - and ., as in "
                 "wiki.example.com, without a scheme, a port or a path"
             )
+        elif subject.kind == "Gateway" and "." not in host and host != "*":
+            yield f"has {path} {host!r}, which Istio refuses: write it with its domain, as in {host}.example.com"
 
 
 def _hosts(subject: Object) -> Iterator[tuple[str, str]]:
@@ -208,6 +220,12 @@ def _check_container(container: Document) -> Iterator[str]:
             yield (
                 f"has container {name} with the environment variable {variable['name']!r}: "
                 "use letters, digits, _, - and ., and no digit first"
+            )
+    for port in container.get("ports", []):
+        if "name" in port and not PORT_NAME.fullmatch(port["name"]):
+            yield (
+                f"has container {name} with the port name {port['name']!r}: use at most 15 lower case letters, digits "
+                "and -, one of them a letter"
             )
     for mount in container.get("volumeMounts", []):
         if not mount["mountPath"].startswith("/"):

@@ -10,6 +10,8 @@ from synth.tree import Object
 
 # A workload's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
 PRINCIPAL = re.compile(r"[^/]+/ns/([^/]+)/sa/([^/]+)")
+# What cert-manager makes: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificatePrivateKey
+KEY_SIZES = {"RSA": range(2048, 8193), "ECDSA": (256, 384, 521)}
 
 
 def routes_lead_to_services(cluster: Cluster) -> Iterator[Violation]:
@@ -56,6 +58,7 @@ def _service_ports(cluster: Cluster, namespace: str, name: str) -> list[int] | N
 
 
 def gateways_list_the_routes(cluster: Cluster) -> Iterator[Violation]:
+    listed = {id(gateway): dict.fromkeys(_gateway_hosts(gateway)) for gateway in cluster.of("Gateway")}
     for item in cluster.of("VirtualService"):
         for reference in item.spec.get("gateways", []):
             if reference == "mesh":
@@ -66,10 +69,10 @@ def gateways_list_the_routes(cluster: Cluster) -> Iterator[Violation]:
                 known = ", ".join(f"{g.namespace}/{g.name}" for g in cluster.of("Gateway")) or "none"
                 yield Violation(item, f"goes through Gateway {reference}, which does not exist; there are {known}")
                 continue
-            entries = _gateway_hosts(gateway)
+            entries = listed[id(gateway)]
             for host in item.spec.get("hosts", []):
                 if f"{item.namespace}/{host}" not in entries and not any(
-                    _admits(entry, item.namespace, host) for entry in entries
+                    admits(entry, item.namespace, host) for entry in entries
                 ):
                     yield Violation(
                         item,
@@ -91,7 +94,7 @@ def gateways_lead_somewhere(cluster: Cluster) -> Iterator[Violation]:
                 "but there are none, made here or provided: use the labels of the ingress gateway",
             )
         for entry in _gateway_hosts(gateway):
-            if gateway_host(entry) not in answered and not any(_admits(entry, *pair) for pair in answered):
+            if gateway_host(entry) not in answered and not any(admits(entry, *pair) for pair in answered):
                 yield Violation(gateway, f"lists {entry}, but no VirtualService there answers for that host: drop it")
 
 
@@ -99,12 +102,17 @@ def _gateway_hosts(gateway: Object) -> list[str]:
     return [host for server in gateway.spec.get("servers", []) for host in server.get("hosts", [])]
 
 
-def _admits(entry: str, namespace: str, host: str) -> bool:
+def admits(entry: str, namespace: str, host: str) -> bool:
     """Whether a Gateway's host entry (`namespace/host`, `*/*.example.com`) lets a VirtualService bind a host."""
     where, pattern = gateway_host(entry)
     if where not in ("*", namespace):
         return False
     return pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
+def is_exact(entry: str) -> bool:
+    """Whether a Gateway's host entry lets one host of one namespace in, and no other."""
+    return "/" in entry and "*" not in entry
 
 
 def hosts_are_claimed_once(cluster: Cluster) -> Iterator[Violation]:
@@ -191,6 +199,11 @@ def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
         secret = item.spec["secretName"]
         if (other := made.setdefault((item.namespace, secret), item)) is not item:
             yield Violation(item, f"writes Secret {secret}, as {other} does: give each its own")
+        key = item.spec.get("privateKey") or {}
+        algorithm, size = key.get("algorithm", "RSA"), key.get("size")
+        if size and algorithm in KEY_SIZES and size not in KEY_SIZES[algorithm]:
+            sizes = "2048 to 8192" if algorithm == "RSA" else "256, 384 or 521"
+            yield Violation(item, f"wants a key of {size} bits for {algorithm}, which has {sizes}")
         reference = item.spec["issuerRef"]
         kind = reference.get("kind", "Issuer")
         namespace = "" if kind == "ClusterIssuer" else item.namespace

@@ -86,6 +86,7 @@ class Workshop:
         monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
         monkeypatch.setattr(runtime, "ROOT", self.root)
         monkeypatch.setattr(runtime, "CHARTS", f"{self.root / 'charts'}{os.sep}")
+        monkeypatch.setattr(runtime, "PACKAGES", (*runtime.PACKAGES, f"{self.root / 'imports'}{os.sep}"))
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         importlib.invalidate_caches()
         said = io.StringIO()

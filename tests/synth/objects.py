@@ -1,9 +1,9 @@
 """A small, whole environment as data, for the rules to find one mistake at a time in."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from synth.checks import check
-from synth.cluster import Provided
+from synth.cluster import Cluster, Provided, Rule
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_VERSION, File, Tree
 
@@ -13,7 +13,12 @@ KUSTOMIZATION = {"apiVersion": KUSTOMIZATION_VERSION, "kind": "Kustomization"}
 ENVIRONMENT = """
 apiVersion: v1
 kind: Namespace
-metadata: {name: wiki}
+metadata: {name: wiki, labels: {pod-security.kubernetes.io/enforce: restricted}}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: wiki, namespace: wiki}
+spec: {hard: {pods: "20"}}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -37,6 +42,13 @@ spec:
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}
       podSelector: {matchLabels: {istio: ingress}}
     ports: [{port: 8000}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: wiki}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -106,8 +118,9 @@ kind: Kustomization
 metadata: {name: platform, namespace: flux-system}
 spec:
   sourceRef: {kind: GitRepository, name: flux-system}
-  path: ./deploy/apps
+  path: ./deploy/platform
   prune: true
+  wait: true
 ---
 apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
@@ -163,10 +176,11 @@ def put(document: Document, path: str, value: Any) -> None:
 def tree(documents: list[Document]) -> Tree:
     """Each document in a file of its own below deploy/apps/wiki."""
     files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
-    return Tree({**files, "deploy/apps/kustomization.yaml": File((KUSTOMIZATION,), WIKI)})
+    listings = {f"deploy/{folder}/kustomization.yaml": File((KUSTOMIZATION,), WIKI) for folder in ("apps", "platform")}
+    return Tree({**files, **listings})
 
 
-def sentences(documents: list[Document], *provided: Provided) -> list[str]:
-    """What the rules say of the documents, each without the folder and the module; `provided` is there as well."""
-    found = check(tree(documents), (*PROVIDED, *provided))
-    return [f"{violation.subject} {violation.problem}" for violation in found]
+def said(rules: Iterable[Rule], documents: list[Document], *provided: Provided) -> list[str]:
+    """What these rules say, without the folder and the module; `provided` is there beside what is always provided."""
+    cluster = Cluster(tree(documents), (*PROVIDED, *provided))
+    return [f"{violation.subject} {violation.problem}" for rule in rules for violation in rule(cluster)]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from synth import capacity
 from synth.manifest import Document
-from tests.synth.objects import budget, environment, find, put, sentences
+from tests.synth.objects import budget, environment, find, put, said
 
 POD = "spec/template/spec"
 NAMED_WIKI = {"name": "wiki", "namespace": "wiki"}
@@ -16,9 +17,18 @@ NO_BUDGET = "has several pods and no PodDisruptionBudget: a drain could take all
 NOT_SPREAD = "has several pods and no topologySpreadConstraints: one node could have them all, spread them"
 
 
+def sentences(documents: list[Document]) -> list[str]:
+    return said(capacity.RULES, documents)
+
+
+def unlimited() -> list[Document]:
+    """The environment without a quota and limits of its own."""
+    return [document for document in environment() if document["kind"] not in ("ResourceQuota", "LimitRange")]
+
+
 def scaled(replicas: int = 3) -> list[Document]:
     """The environment with several pods of the wiki: on a volume for all of them, spread, and with a budget."""
-    documents = environment()
+    documents = unlimited()
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
     wiki = find(documents, "Deployment")
     put(wiki, "spec/replicas", replicas)
@@ -49,11 +59,11 @@ def other(kind: str, **spec: Any) -> Document:
 
 
 def test_an_autoscaler_gives_a_volume_for_one_node_too_many_pods() -> None:
-    documents = autoscaled()
+    documents = autoscaled(maxReplicas=2)
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOnce"])
     put(find(documents, "Deployment"), "spec/strategy", {"type": "Recreate"})
     assert sentences(documents) == [
-        "Deployment wiki has 4 replicas on PersistentVolumeClaim pages, which one node alone can mount: "
+        "Deployment wiki has 2 replicas on PersistentVolumeClaim pages, which one node alone can mount: "
         "run 1 replica, or declare the volume ReadWriteMany"
     ]
 
@@ -66,12 +76,18 @@ def test_an_autoscaler_of_one_pod_suits_a_volume_for_one_node() -> None:
 
 
 def test_a_deployment_without_a_strategy_rolls_out_with_two_pods() -> None:
-    documents = environment()
+    documents = unlimited()
     put(find(documents, "Deployment"), "spec/strategy", None)
     assert sentences(documents) == [
         "Deployment wiki rolls out with two pods on PersistentVolumeClaim pages for a while: set strategy Recreate, "
         "or declare the volume ReadWriteMany"
     ]
+
+
+def test_a_volume_that_is_not_made_here_may_be_for_many_nodes() -> None:
+    documents = scaled()
+    put(find(documents, "Deployment"), f"{POD}/volumes/0/persistentVolumeClaim/claimName", "shared")
+    assert sentences(documents) == []
 
 
 # autoscalers
@@ -110,7 +126,7 @@ def test_an_autoscaler_in_charge_breaks_no_rule() -> None:
 def test_an_autoscaler_that_is_not_in_charge_gives_its_sentence(path: str, value: Any, sentence: str) -> None:
     documents = autoscaled()
     put(find(documents, "HorizontalPodAutoscaler"), path, value)
-    assert sentences(documents) == [f"HorizontalPodAutoscaler wiki {sentence}"]
+    assert said((capacity.autoscalers_are_in_charge,), documents) == [f"HorizontalPodAutoscaler wiki {sentence}"]
 
 
 def test_the_least_and_the_most_pods_of_an_autoscaler_may_be_the_same() -> None:
@@ -135,6 +151,16 @@ def test_an_autoscaler_that_measures_an_unknown_container_is_told_which_there_ar
     assert sentences(documents) == [
         "HorizontalPodAutoscaler wiki measures container app, but the pods of Deployment wiki have wiki, cache"
     ]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_somebody_says_how_many_pods_there_are(kind: str) -> None:
+    documents = unlimited()
+    wiki = find(documents, "Deployment")
+    wiki["kind"] = kind
+    assert sentences(documents) == []
+    put(wiki, "spec/replicas", None)
+    assert sentences(documents) == [f"{kind} wiki has no replicas and no autoscaler: say how many pods it has"]
 
 
 def test_replicas_are_the_autoscalers_alone() -> None:
@@ -224,7 +250,7 @@ def test_an_autoscaler_that_names_no_least_may_have_one_pod() -> None:
     ],
 )
 def test_a_budget_is_for_pods_of_its_namespace(path: str, value: Any, who: str) -> None:
-    documents = [*environment(), budget(maxUnavailable=1)]
+    documents = [*unlimited(), budget(maxUnavailable=1)]
     put(find(documents, "PodDisruptionBudget"), path, value)
     assert sentences(documents) == [
         f"PodDisruptionBudget wiki is for pods with {who}, but there are none: use the labels of a workload"
@@ -256,20 +282,20 @@ def test_several_pods_have_a_budget() -> None:
 
 def test_several_pods_of_a_stateful_set_have_a_budget_and_are_spread() -> None:
     workload = other("StatefulSet", replicas=2)
-    assert sentences([*environment(), workload]) == [
+    assert sentences([*unlimited(), workload]) == [
         f"StatefulSet other {NO_BUDGET}",
         f"StatefulSet other {NOT_SPREAD}",
     ]
     put(workload, f"{POD}/topologySpreadConstraints", SPREAD)
-    assert sentences([*environment(), workload, budget(selector=FOR_OTHER, maxUnavailable=1)]) == []
+    assert sentences([*unlimited(), workload, budget(selector=FOR_OTHER, maxUnavailable=1)]) == []
 
 
 @pytest.mark.parametrize(
     "workload",
-    [other("Job", parallelism=3), other("DaemonSet"), other("StatefulSet"), other("StatefulSet", replicas=1)],
+    [other("Job", parallelism=3), other("DaemonSet"), other("StatefulSet", replicas=1)],
 )
 def test_one_pod_or_one_to_a_node_or_a_job_needs_no_budget_and_no_spread(workload: Document) -> None:
-    assert sentences([*environment(), workload]) == []
+    assert sentences([*unlimited(), workload]) == []
 
 
 # spread
@@ -309,8 +335,9 @@ def limit_range(**limit: Any) -> Document:
 
 def assert_needs(documents: list[Document], resource: str, amount: str) -> None:
     """A quota of the amount is enough, and one of nothing says that it takes the amount."""
-    assert sentences([*documents, quota(resource, amount)]) == []
-    assert sentences([*documents, quota(resource, "0")]) == [
+    fits = (capacity.quotas_fit_at_full_scale,)
+    assert said(fits, [*documents, quota(resource, amount)]) == []
+    assert said(fits, [*documents, quota(resource, "0")]) == [
         f"ResourceQuota wiki allows {resource} 0, but at full scale namespace wiki needs {amount}: raise it, or run "
         "fewer or smaller pods"
     ]
@@ -326,7 +353,7 @@ def test_a_quota_below_what_is_needed_gives_its_sentence() -> None:
 def test_every_resource_of_a_quota_has_its_own_sentence() -> None:
     small = quota("pods", "0")
     small["spec"]["hard"] |= {"requests.cpu": "1", "limits.cpu": "499m"}
-    assert [sentence.split(",")[0] for sentence in sentences([*environment(), small])] == [
+    assert [sentence.split(",")[0] for sentence in sentences([*unlimited(), small])] == [
         "ResourceQuota wiki allows pods 0",
         "ResourceQuota wiki allows limits.cpu 499m",
     ]
@@ -347,7 +374,7 @@ def test_every_resource_of_a_quota_has_its_own_sentence() -> None:
     ],
 )
 def test_a_quota_counts_pods_their_resources_and_volumes(resource: str, amount: str) -> None:
-    assert_needs(environment(), resource, amount)
+    assert_needs(unlimited(), resource, amount)
 
 
 @pytest.mark.parametrize(
@@ -402,8 +429,8 @@ def test_full_scale_is_the_autoscalers_maximum_and_a_rollout(most: int, pods: st
     ],
 )
 def test_other_workloads_count_by_their_pods_without_a_rollout(workload: Document, pods: str, memory: str) -> None:
-    assert_needs([*environment(), workload], "pods", pods)
-    assert_needs([*environment(), workload], "requests.memory", memory)
+    assert_needs([*unlimited(), workload], "pods", pods)
+    assert_needs([*unlimited(), workload], "requests.memory", memory)
 
 
 def container(name: str, cpu: str) -> Document:
@@ -416,7 +443,7 @@ def container(name: str, cpu: str) -> Document:
 
 
 def with_init_containers(*cpu: str) -> list[Document]:
-    documents = environment()
+    documents = unlimited()
     containers = [container(f"prepare-{index}", amount) for index, amount in enumerate(cpu)]
     put(find(documents, "Deployment"), f"{POD}/initContainers", containers)
     return documents
@@ -425,9 +452,9 @@ def with_init_containers(*cpu: str) -> list[Document]:
 def test_the_containers_of_a_pod_add_up() -> None:
     job = other("Job")
     job["spec"]["template"]["spec"]["containers"] += [container("send", "25m")]
-    assert_needs([*environment(), job], "requests.cpu", "125m")
-    assert_needs([*environment(), job], "limits.cpu", "3")
-    assert_needs([*environment(), job], "limits.memory", "576Mi")
+    assert_needs([*unlimited(), job], "requests.cpu", "125m")
+    assert_needs([*unlimited(), job], "limits.cpu", "3")
+    assert_needs([*unlimited(), job], "limits.memory", "576Mi")
 
 
 @pytest.mark.parametrize(
@@ -438,7 +465,7 @@ def test_of_init_containers_only_the_largest_counts_and_only_beyond_the_others(c
 
 
 def in_mesh(documents: list[Document], label: str = "enabled") -> list[Document]:
-    put(find(documents, "Namespace"), "metadata/labels", {"istio-injection": label})
+    find(documents, "Namespace")["metadata"].setdefault("labels", {})["istio-injection"] = label
     return documents
 
 
@@ -455,15 +482,15 @@ def in_mesh(documents: list[Document], label: str = "enabled") -> list[Document]
     ],
 )
 def test_in_the_mesh_a_pod_takes_what_istio_gives_its_proxy(resource: str, amount: str) -> None:
-    assert_needs(in_mesh(environment()), resource, amount)
+    assert_needs(in_mesh(unlimited()), resource, amount)
 
 
 def test_every_pod_in_the_mesh_has_a_proxy() -> None:
     assert_needs(in_mesh(scaled(3)), "requests.cpu", "600m")
     job = other("Job", parallelism=2)
-    assert_needs(in_mesh([*environment(), job]), "requests.cpu", "450m")
+    assert_needs(in_mesh([*unlimited(), job]), "requests.cpu", "450m")
     del job["spec"]["template"]["metadata"]
-    assert_needs(in_mesh([*environment(), job]), "requests.cpu", "450m")
+    assert_needs(in_mesh([*unlimited(), job]), "requests.cpu", "450m")
 
 
 def test_the_proxy_runs_beside_the_init_containers_too() -> None:
@@ -471,7 +498,7 @@ def test_the_proxy_runs_beside_the_init_containers_too() -> None:
 
 
 def test_a_namespace_with_injection_disabled_has_no_proxies() -> None:
-    assert_needs(in_mesh(environment(), "disabled"), "requests.cpu", "50m")
+    assert_needs(in_mesh(unlimited(), "disabled"), "requests.cpu", "50m")
 
 
 @pytest.mark.parametrize(
@@ -484,7 +511,7 @@ def test_a_namespace_with_injection_disabled_has_no_proxies() -> None:
     ],
 )
 def test_annotations_of_the_pod_say_what_its_proxy_takes(resource: str, amount: str) -> None:
-    documents = in_mesh(environment())
+    documents = in_mesh(unlimited())
     annotations = {
         "sidecar.istio.io/proxyCPU": "20m",
         "sidecar.istio.io/proxyMemory": "32Mi",
@@ -497,12 +524,12 @@ def test_annotations_of_the_pod_say_what_its_proxy_takes(resource: str, amount: 
 
 def test_the_limit_range_gives_a_proxy_its_ephemeral_storage() -> None:
     given = limit_range(defaultRequest={"ephemeral-storage": "32Mi"}, default={"ephemeral-storage": "128Mi"})
-    documents = [*in_mesh(environment()), given]
+    documents = [*in_mesh(unlimited()), given]
     assert_needs(documents, "requests.ephemeral-storage", "96Mi")
     assert_needs(documents, "limits.ephemeral-storage", "384Mi")
     given["spec"]["limits"] += [{"type": "Pod", "max": {"cpu": "8"}}, {"type": "Container", "default": {"cpu": "1"}}]
     assert_needs(documents, "requests.ephemeral-storage", "96Mi")
-    assert_needs([*environment(), given], "requests.ephemeral-storage", "64Mi")
+    assert_needs([*unlimited(), given], "requests.ephemeral-storage", "64Mi")
     put(given, "metadata/namespace", "flux-system")
     assert_needs(documents, "requests.ephemeral-storage", "64Mi")
 
@@ -511,7 +538,7 @@ def test_the_volumes_of_a_namespace_add_up() -> None:
     second = find(environment(), "PersistentVolumeClaim")
     put(second, "metadata/name", "images")
     put(second, "spec/resources/requests/storage", "512Mi")
-    documents = [*environment(), second]
+    documents = [*unlimited(), second]
     assert_needs(documents, "persistentvolumeclaims", "2")
     assert_needs(documents, "requests.storage", "1536Mi")
     put(second, "metadata/namespace", "flux-system")
@@ -526,14 +553,9 @@ def test_what_says_nothing_of_its_resources_takes_none() -> None:
     put(find(documents, "PersistentVolumeClaim"), "spec/resources", None)
     documents += [quota("requests.cpu", "0"), limit_range(max={"cpu": "4"})]
     documents[-2]["spec"]["hard"]["requests.storage"] = "0"
-    missing = "for cpu, memory, ephemeral-storage: set them"
     assert sentences(documents) == [
-        f"Deployment wiki has container prepare-1 without requests {missing}",
-        f"Deployment wiki has container prepare-1 without limits {missing}",
-        f"Deployment wiki has container wiki without requests {missing}",
-        f"Deployment wiki has container wiki without limits {missing}",
         "ResourceQuota wiki allows requests.cpu 0, but at full scale namespace wiki needs 125m: raise it, or run fewer "
-        "or smaller pods",
+        "or smaller pods"
     ]
 
 
@@ -541,25 +563,41 @@ def test_what_says_nothing_of_its_resources_takes_none() -> None:
 def test_a_quota_is_for_its_own_namespace(resource: str) -> None:
     elsewhere = quota(resource, "0")
     put(elsewhere, "metadata/namespace", "flux-system")
-    assert sentences([*environment(), elsewhere]) == []
+    assert sentences([*unlimited(), elsewhere]) == []
 
 
 @pytest.mark.parametrize("resource", ["services.loadbalancers", "services.nodeports", "requests.nvidia.com/gpu"])
 def test_a_quota_may_forbid_what_nothing_takes(resource: str) -> None:
-    assert sentences([*environment(), quota(resource, "0")]) == []
+    assert sentences([*unlimited(), quota(resource, "0")]) == []
+
+
+def test_a_request_that_is_no_quantity_takes_nothing() -> None:
+    documents = unlimited()
+    put(find(documents, "Deployment"), f"{POD}/containers/0/resources/requests/memory", "64MB")
+    assert sentences([*documents, quota("requests.memory", "0")]) == []
 
 
 def test_a_quota_may_be_of_nothing() -> None:
     empty = quota("pods", "0")
     put(empty, "spec/hard", None)
-    assert sentences([*environment(), empty]) == []
+    assert sentences([*unlimited(), empty]) == []
 
 
-def test_a_quota_that_is_no_quantity_has_one_sentence() -> None:
-    assert sentences([*environment(), quota("pods", "many")]) == [
-        "ResourceQuota wiki has spec.hard.pods 'many' is no quantity: write a number and a unit, as in 250m, 1.5, "
-        "64Mi or 1Gi"
-    ]
+def test_a_quota_that_is_no_quantity_is_left_to_the_rules_for_fields() -> None:
+    assert sentences([*unlimited(), quota("pods", "many")]) == []
+
+
+def test_a_quota_of_ephemeral_storage_finds_what_the_sidecar_takes() -> None:
+    refused = (
+        "of which the sidecar of Deployment wiki names none, so that no pod would start: give a LimitRange of the "
+        "namespace a default for containers"
+    )
+    documents = [*in_mesh(unlimited()), quota("requests.ephemeral-storage", "1Gi")]
+    assert sentences(documents) == [f"ResourceQuota wiki counts requests.ephemeral-storage, {refused}"]
+    put(documents[-1], "spec/hard", {"limits.ephemeral-storage": "1Gi"})
+    assert sentences(documents) == [f"ResourceQuota wiki counts limits.ephemeral-storage, {refused}"]
+    assert sentences([*documents, limit_range(default={"ephemeral-storage": "64Mi"})]) == []
+    assert sentences([*unlimited(), documents[-1]]) == []
 
 
 # limit ranges
@@ -575,7 +613,7 @@ def test_a_quota_that_is_no_quantity_has_one_sentence() -> None:
     ],
 )
 def test_containers_below_the_maximum_break_no_rule(most: dict[str, str]) -> None:
-    assert sentences([*environment(), limit_range(max=most)]) == []
+    assert sentences([*unlimited(), limit_range(max=most)]) == []
 
 
 @pytest.mark.parametrize(
@@ -587,7 +625,7 @@ def test_containers_below_the_maximum_break_no_rule(most: dict[str, str]) -> Non
     ],
 )
 def test_a_container_above_the_maximum_gives_its_sentence(most: dict[str, str], above: str) -> None:
-    assert sentences([*environment(), limit_range(max=most)]) == [
+    assert sentences([*unlimited(), limit_range(max=most)]) == [
         f"Deployment wiki has container wiki with {above} of LimitRange wiki in its namespace: raise that or lower this"
     ]
 
@@ -598,7 +636,7 @@ def test_init_containers_and_other_workloads_keep_to_the_maximum_too() -> None:
         "Deployment wiki has container prepare-0 with limits.cpu 2, above the 500m of LimitRange wiki in its "
         "namespace: raise that or lower this"
     ]
-    documents = [*environment(), other("Job"), other("DaemonSet"), limit_range(max={"cpu": "100m"})]
+    documents = [*unlimited(), other("Job"), other("DaemonSet"), limit_range(max={"cpu": "100m"})]
     assert [sentence.split(" with ")[0] for sentence in sentences(documents)] == [
         "Deployment wiki has container wiki",
         "Job other has container wiki",
@@ -609,6 +647,6 @@ def test_init_containers_and_other_workloads_keep_to_the_maximum_too() -> None:
 def test_a_limit_range_is_for_containers_of_its_own_namespace() -> None:
     elsewhere = limit_range(max={"cpu": "100m"})
     put(elsewhere, "metadata/namespace", "flux-system")
-    assert sentences([*environment(), elsewhere]) == []
-    assert sentences([*environment(), limit_range(type="Pod", max={"cpu": "100m"})]) == []
-    assert sentences([*environment(), limit_range()]) == []
+    assert sentences([*unlimited(), elsewhere]) == []
+    assert sentences([*unlimited(), limit_range(type="Pod", max={"cpu": "100m"})]) == []
+    assert sentences([*unlimited(), limit_range()]) == []

@@ -120,6 +120,22 @@ def test_a_sound_environment_has_no_problem() -> None:
             "storage 1m, which is 0.001 bytes: m is for thousandths, write Mi for mebibytes",
         ),
         ("ServiceAccount", "metadata/name", "wiki-sa-c8a3632a", "has a name that cdk8s made up"),
+        ("Gateway", "spec/servers/0/hosts", ["wiki/wiki"], "'wiki', which Istio refuses: write it with its domain"),
+        ("Kustomization", "spec/interval", "10min", "has spec.interval '10min': a duration is a number and ms, s, m"),
+        ("Kustomization", "spec/timeout", "300", "has spec.timeout '300': a duration is a number and ms, s, m or h"),
+        ("VirtualService", "spec/http/0/timeout", "5 s", "has spec.http[0].timeout '5 s': a duration is a number"),
+        (
+            "VirtualService",
+            "spec/http/0/retries",
+            {"perTryTimeout": "1d"},
+            "has spec.http[0].retries.perTryTimeout '1d'",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/env/0",
+            {"name": "WIKI_PASSWORD", "value": "hunter2"},
+            "has container wiki with a secret in the environment variable WIKI_PASSWORD, for everyone to read",
+        ),
         (
             "Service",
             "metadata/labels",
@@ -227,3 +243,41 @@ def test_cron_jobs_have_their_containers_checked() -> None:
     found = list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert len(found) == 1
     assert "without a tag" in found[0]
+
+
+@pytest.mark.parametrize("name", ["http", "grpc-web", "a", "8080-tcp", "a" * 15])
+def test_a_port_name_is_short_and_has_a_letter(name: str) -> None:
+    # With the port's name its probes have to change, and they are told of.
+    assert [
+        problem for problem in problems("Deployment", f"{CONTAINER}/ports/0/name", name) if "name '" in problem
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["", "8080", "HTTP", "http_1", "-http", "http--1", "a" * 16])
+def test_what_is_no_port_name_gives_its_sentence(name: str) -> None:
+    (told,) = [p for p in problems("Deployment", f"{CONTAINER}/ports/0/name", name) if "with the port name" in p]
+    assert told.endswith("use at most 15 lower case letters, digits and -, one of them a letter")
+
+
+@pytest.mark.parametrize("duration", ["10s", "1m30s", "1.5h", "100ms", "0s"])
+def test_a_duration_is_as_go_writes_it(duration: str) -> None:
+    assert problems("Kustomization", "spec/interval", duration) == []
+
+
+def test_durations_of_other_kinds_are_left_alone() -> None:
+    release = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "x"}}
+    release["spec"] = {"values": {"timeout": "300", "interval": "daily"}}
+    assert list(check_fields(Object(release, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
+
+
+@pytest.mark.parametrize("host", ["*", "*/*", "wiki/*.localhost"])
+def test_a_gateway_may_list_every_host(host: str) -> None:
+    assert problems("Gateway", "spec/servers/0/hosts", [host]) == []
+
+
+def test_the_highest_priorities_are_the_clusters_own() -> None:
+    priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "essential"}}
+    highest = Object({**priority, "value": 1_000_000_000}, "charts/wiki.py", "deploy/apps/wiki/it.yaml")
+    assert list(check_fields(highest)) == []
+    above = Object({**priority, "value": 1_000_000_001}, "charts/wiki.py", "deploy/apps/wiki/it.yaml")
+    assert list(check_fields(above)) == ["has the value 1000000001: above 1000000000 are the cluster's own classes"]

@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
+from synth import routing
 from synth.cluster import Provided
 from synth.manifest import Document
-from tests.synth.objects import environment, find, put, sentences
+from tests.synth.objects import environment, find, put, said
+
+
+def sentences(documents: list[Document], *provided: Provided) -> list[str]:
+    return said(routing.RULES, documents, *provided)
 
 
 def istio(kind: str, **spec: Any) -> Document:
@@ -316,6 +321,34 @@ def test_two_certificates_for_one_secret_name_both() -> None:
     ]
     put(second, "metadata/namespace", "wiki")
     assert sentences([*environment(), ISSUER, certificate(), second]) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "sizes"),
+    [
+        ({"algorithm": "RSA", "size": 256}, "256 bits for RSA, which has 2048 to 8192"),
+        ({"size": 1024}, "1024 bits for RSA, which has 2048 to 8192"),
+        ({"algorithm": "ECDSA", "size": 2048}, "2048 bits for ECDSA, which has 256, 384 or 521"),
+    ],
+)
+def test_a_key_of_a_size_that_does_not_exist_gives_its_sentence(key: Document, sizes: str) -> None:
+    documents = [*environment(), ISSUER, certificate(privateKey=key)]
+    assert sentences(documents) == [f"Certificate wiki wants a key of {sizes}"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {},
+        {"algorithm": "RSA"},
+        {"algorithm": "RSA", "size": 4096},
+        {"algorithm": "ECDSA", "size": 384},
+        {"algorithm": "Ed25519"},
+        {"rotationPolicy": "Always"},
+    ],
+)
+def test_a_key_may_have_the_size_of_its_algorithm_or_none(key: Document) -> None:
+    assert sentences([*environment(), ISSUER, certificate(privateKey=key)]) == []
 
 
 def solved_by(*solvers: Document) -> Document:

@@ -1,0 +1,132 @@
+"""A corpus of mistakes: small wrong edits of the definitions, and for each what must stop it and what that says.
+
+A file of this folder has the mistakes of one topic. `stage` is what stops one: `types` is mypy, `synth` is
+`cdk8s synth`, and `test` is the test named in `test`, for what no rule can know. One line of the message must have
+all that `says` lists: the object, or the line of Python, and the cause.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workshop import ROOT, Workshop
+
+FOLDER = Path(__file__).parent
+STAGES = ("types", "synth", "test")
+LINES = 6
+"""How long an edit may be: a person's slip, with what it takes to find the place."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong edit: in `file`, `old` becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    stage: str
+    says: tuple[str, ...]
+    test: str = ""
+
+    @contextmanager
+    def made(self, workshop: Workshop) -> Iterator[None]:
+        file = workshop.root / self.file
+        right = file.read_bytes()
+        workshop.edit(self.file, self.old, self.new)
+        try:
+            yield
+        finally:
+            file.write_bytes(right)
+
+    def is_told(self, text: str) -> bool:
+        """Whether one line has everything that is to be said."""
+        return any(all(fragment in line for fragment in self.says) for line in text.splitlines())
+
+
+def corpus() -> list[Mistake]:
+    entries = [entry for path in sorted(FOLDER.glob("*.yaml")) for entry in yaml.safe_load(path.read_text("utf-8"))]
+    return [Mistake(**{**entry, "says": tuple(entry["says"])}) for entry in entries]
+
+
+MISTAKES = corpus()
+
+
+def of(stage: str) -> list[Mistake]:
+    return [mistake for mistake in MISTAKES if mistake.stage == stage]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A copy for all the mistakes that leave deploy/ alone."""
+    return Workshop.at(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop.at(tmp_path)
+
+
+@pytest.mark.parametrize("mistake", of("synth"), ids=lambda mistake: str(mistake.name))
+def test_synth_stops_it_says_why_and_leaves_deploy_alone(
+    shared: Workshop, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+) -> None:
+    before = shared.deployed()
+    with mistake.made(shared):
+        ended = shared.compile(monkeypatch)
+    assert ended.code == 1, ended.err
+    assert mistake.is_told(ended.err), ended.err
+    assert "Traceback" not in ended.err
+    assert shared.deployed() == before
+
+
+def test_types_stop_them_before_anything_runs(workshop: Workshop) -> None:
+    for mistake in of("types"):
+        workshop.edit(mistake.file, mistake.old, mistake.new)
+    ended = workshop.run(sys.executable, "-m", "mypy", "--cache-dir", str(workshop.root / ".mypy_cache"), "charts")
+    assert ended.code == 1
+    assert [mistake.name for mistake in of("types") if not mistake.is_told(ended.out)] == [], ended.out
+
+
+@pytest.mark.parametrize("mistake", of("test"), ids=lambda mistake: str(mistake.name))
+def test_a_test_stops_what_compiles(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, mistake: Mistake) -> None:
+    workshop.edit(mistake.file, mistake.old, mistake.new)
+    compiled = workshop.compile(monkeypatch)
+    assert compiled.code == 0, compiled.err
+    ended = workshop.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", mistake.test)
+    assert ended.code == 1
+    assert mistake.is_told(ended.out), ended.out
+
+
+def test_each_test_of_the_corpus_passes_without_its_mistake(workshop: Workshop) -> None:
+    tests = {mistake.test for mistake in of("test")}
+    ended = workshop.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *sorted(tests))
+    assert ended.code == 0, ended.out
+
+
+def test_the_corpus_is_large_and_synth_stops_most_of_it() -> None:
+    assert len(MISTAKES) >= 60
+    assert len(of("synth")) >= 50
+    assert len(of("test")) <= 4
+    assert {mistake.stage for mistake in MISTAKES} == set(STAGES)
+
+
+def test_each_mistake_has_a_name_of_its_own_and_is_small() -> None:
+    names = Counter(mistake.name for mistake in MISTAKES)
+    assert [name for name, count in names.items() if count > 1] == []
+    for mistake in MISTAKES:
+        assert mistake.old != mistake.new
+        assert max(mistake.old.count("\n"), mistake.new.count("\n")) < LINES, mistake.name
+        assert mistake.says, mistake.name
+        assert bool(mistake.test) == (mistake.stage == "test"), mistake.name
+
+
+def test_every_module_of_charts_has_a_mistake() -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "charts").glob("*.py")}
+    assert modules - {mistake.file for mistake in MISTAKES} == set()

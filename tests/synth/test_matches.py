@@ -1,0 +1,285 @@
+"""Rules for servers and routes: a port that nobody serves, a route that nobody takes, a request that is done twice."""
+
+from typing import Any
+
+import pytest
+
+from synth import matches
+from synth.manifest import Document
+from tests.synth.objects import environment, find, put, said
+
+WIKI = "wiki.wiki.svc.cluster.local"
+TO_WIKI = [{"destination": {"host": WIKI, "port": {"number": 80}}}]
+
+
+def sentences(documents: list[Document]) -> list[str]:
+    return said(matches.RULES, documents)
+
+
+def routed(*http: Document, **spec: Any) -> list[Document]:
+    """The environment with these HTTP routes, all to the wiki, and what else the VirtualService has."""
+    documents = environment()
+    put(find(documents, "VirtualService"), "spec/http", [{**route, "route": TO_WIKI} for route in http])
+    find(documents, "VirtualService")["spec"] |= spec
+    return documents
+
+
+def served(*servers: Document) -> list[Document]:
+    documents = environment()
+    put(find(documents, "Gateway"), "spec/servers", list(servers))
+    return documents
+
+
+def server(number: int, protocol: str, *hosts: str, **tls: Any) -> Document:
+    port = {"number": number, "name": f"{protocol.lower()}-{number}", "protocol": protocol}
+    return {"port": port, "hosts": list(hosts) or ["wiki/wiki.localhost"], **({"tls": tls} if tls else {})}
+
+
+HTTP, HTTPS = server(80, "HTTP"), server(443, "HTTPS", mode="SIMPLE", credentialName="wiki-tls")
+PASSED_ON = server(443, "TLS", mode="PASSTHROUGH")
+
+
+def test_a_sound_environment_breaks_no_rule() -> None:
+    assert sentences(environment()) == []
+
+
+# servers
+
+
+def test_the_servers_of_a_gateway_have_names_of_their_own() -> None:
+    second = server(443, "HTTPS", mode="SIMPLE")
+    put(second, "port/name", "http-80")
+    assert sentences(served(HTTP, second)) == ["Gateway main has two servers named http-80: rename one"]
+
+
+def test_a_server_has_hosts() -> None:
+    assert sentences(served(HTTP, {**HTTPS, "hosts": []})) == [
+        "Gateway main has server https-443 without hosts: list them, or drop it"
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["HTTPS", "TLS"])
+def test_an_encrypted_server_says_how(protocol: str) -> None:
+    assert sentences(served(HTTP, server(443, protocol))) == [
+        f"Gateway main has server {protocol.lower()}-443 of protocol {protocol} without tls: say how it is encrypted"
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
+def test_a_server_in_plain_text_has_no_certificate(protocol: str) -> None:
+    assert sentences(served(HTTP, server(443, protocol, mode="SIMPLE", credentialName="wiki-tls"))) == [
+        f"Gateway main has server {protocol.lower()}-443 of protocol {protocol} with tls: write HTTPS, or TLS, or "
+        "leave tls out"
+    ]
+
+
+def test_a_server_in_plain_text_may_send_everybody_to_the_other() -> None:
+    assert sentences(served(server(80, "HTTP", httpsRedirect=True), HTTPS)) == []
+
+
+# ports
+
+
+def test_a_route_on_a_port_that_nobody_serves_gives_its_sentence() -> None:
+    assert sentences(routed({"match": [{"port": 443}]})) == [
+        "VirtualService wiki has http routes on port 443, but Gateway main serves wiki.localhost on 80/HTTP"
+    ]
+
+
+def test_a_port_that_serves_other_hosts_does_not_serve_this_one() -> None:
+    documents = served(HTTP, server(443, "HTTPS", "other/other.localhost", mode="SIMPLE"))
+    put(find(documents, "VirtualService"), "spec/http/0/match", [{"port": 443}])
+    assert sentences(documents) == [
+        "VirtualService wiki has http routes on port 443, but Gateway main serves wiki.localhost on 80/HTTP"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "one", "fits"),
+    [
+        ("http", HTTP, True),
+        ("http", HTTPS, True),
+        ("http", server(80, "GRPC"), True),
+        ("http", server(443, "HTTPS", mode="PASSTHROUGH"), False),
+        ("http", PASSED_ON, False),
+        ("http", server(5432, "TCP"), False),
+        ("tls", PASSED_ON, True),
+        ("tls", server(443, "HTTPS", mode="PASSTHROUGH"), True),
+        ("tls", server(15443, "TLS", mode="AUTO_PASSTHROUGH"), True),
+        ("tls", HTTP, False),
+        ("tls", HTTPS, False),
+        ("tcp", server(5432, "TCP"), True),
+        ("tcp", server(5432, "TLS", mode="SIMPLE"), True),
+        ("tcp", HTTP, False),
+        ("tcp", PASSED_ON, False),
+    ],
+)
+def test_a_server_is_for_routes_of_its_protocol(section: str, one: Document, fits: bool) -> None:
+    documents = served(one)
+    put(find(documents, "VirtualService"), "spec/http", None)
+    put(find(documents, "VirtualService"), f"spec/{section}", [{"route": TO_WIKI}])
+    number, protocol = one["port"]["number"], one["port"]["protocol"]
+    told = f"VirtualService wiki has {section} routes, but Gateway main serves wiki.localhost on {number}/{protocol}"
+    assert sentences(documents) == ([] if fits else [told])
+
+
+@pytest.mark.parametrize("entry", ["*", "*/*", "*.localhost", "wiki/*.localhost", "*/wiki.localhost", "wiki.localhost"])
+def test_a_server_may_be_for_many_hosts(entry: str) -> None:
+    documents = served(server(80, "HTTP", entry))
+    assert sentences(documents) == []
+    put(find(documents, "VirtualService"), "spec/http/0/match", [{"port": 81}])
+    assert len(sentences(documents)) == 1
+
+
+def test_a_route_through_several_gateways_may_be_for_either() -> None:
+    documents = routed({"match": [{"port": 80}, {"port": 443}]}, gateways=["istio-system/main", "istio-system/second"])
+    second = find(environment(), "Gateway")
+    put(second, "metadata/name", "second")
+    put(second, "spec/servers", [HTTPS])
+    assert sentences([*documents, second]) == []
+    put(find(documents, "VirtualService"), "spec/http/0/match", [{"port": 81}])
+    assert sentences([*documents, second]) == [
+        "VirtualService wiki has http routes on port 81, but Gateway main and Gateway second serves wiki.localhost on "
+        "80/HTTP, 443/HTTPS"
+    ]
+
+
+@pytest.mark.parametrize("gateways", [["mesh"], ["mesh", "istio-system/main"], []])
+def test_a_route_inside_the_mesh_may_be_on_any_port(gateways: list[str]) -> None:
+    assert sentences(routed({"match": [{"port": 9090}]}, gateways=gateways)) == []
+
+
+def test_a_name_in_the_greeting_is_one_of_the_hosts() -> None:
+    documents = served(HTTP, PASSED_ON)
+    tls = [{"match": [{"port": 443, "sniHosts": ["wiki.localhost", "wikki.localhost"]}], "route": TO_WIKI}]
+    put(find(documents, "VirtualService"), "spec/tls", tls)
+    told = "VirtualService wiki matches SNI host wikki.localhost, which is none of its hosts: wiki.localhost"
+    assert sentences(documents) == [told]
+    put(find(documents, "VirtualService"), "spec/hosts", ["*.localhost"])
+    put(find(documents, "Gateway"), "spec/servers/1/hosts", ["wiki/*.localhost"])
+    put(find(documents, "Gateway"), "spec/servers/0/hosts", ["wiki/*.localhost"])
+    assert sentences(documents) == []
+
+
+# order
+
+
+def test_a_route_behind_one_for_everything_is_never_taken() -> None:
+    told = "VirtualService wiki has http route other behind 1, which takes all that it matches: put it in front, or"
+    assert sentences(routed({}, {"name": "other", "match": [{"uri": {"prefix": "/a"}}]})) == [f"{told} drop it"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reached"),
+    [
+        ([{"port": 80}], [{"port": 80}], False),
+        ([{"port": 80}], [{"port": 80, "uri": {"prefix": "/a"}}], False),
+        ([{"name": "one", "port": 80}], [{"name": "two", "port": 80}], False),
+        ([{"uri": {"prefix": "/a"}}, {"port": 80}], [{"port": 80}, {"uri": {"prefix": "/a"}}], False),
+        ([{"port": 80, "uri": {"prefix": "/a"}}], [{"port": 80}], True),
+        ([{"uri": {"prefix": "/a"}}], [{"uri": {"prefix": "/b"}}], True),
+        ([{"uri": {"prefix": "/a"}}], [{"uri": {"exact": "/a"}}], True),
+        ([{"uri": {"prefix": "/a"}}], [{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}], True),
+        ([{"headers": {"a": {"exact": "1"}}}], [{"headers": {"a": {"exact": "1"}, "b": {"exact": "2"}}}], True),
+    ],
+)
+def test_a_route_is_reached_where_those_before_leave_something(
+    first: list[Document], second: list[Document], reached: bool
+) -> None:
+    told = sentences(routed({"name": "first", "match": first}, {"name": "second", "match": second}))
+    assert told == (
+        []
+        if reached
+        else [
+            "VirtualService wiki has http route second behind first, which takes all that it matches: put it in front, "
+            "or drop it"
+        ]
+    )
+
+
+# retries
+
+
+@pytest.mark.parametrize(
+    ("method", "told_of"),
+    [
+        (None, "POST"),
+        ({"exact": "POST"}, "POST"),
+        ({"exact": "PATCH"}, "PATCH"),
+        ({"prefix": "P"}, "POST"),
+        ({"regex": "GET|POST"}, "POST"),
+        ({"regex": ".*"}, "POST"),
+        ({"regex": "(?!POST"}, "POST"),
+    ],
+)
+def test_a_request_that_may_have_been_done_is_not_tried_again(method: Document | None, told_of: str) -> None:
+    route = {"match": [{"method": method}]} if method else {}
+    retries = {"attempts": 2, "retryOn": "connect-failure, reset,503"}
+    assert sentences(routed({**route, "retries": retries})) == [
+        f"VirtualService wiki has http route 1 try a {told_of} again on reset, 503, when it may have been done: match "
+        "methods that change nothing, or set attempts to 0"
+    ]
+
+
+@pytest.mark.parametrize(
+    "method", [{"exact": "GET"}, {"regex": "GET|HEAD|OPTIONS"}, {"prefix": "PUT"}, {"exact": "DELETE"}]
+)
+def test_a_request_that_may_be_done_twice_is_tried_again(method: Document) -> None:
+    retries = {"attempts": 2, "retryOn": "5xx"}
+    assert sentences(routed({"match": [{"method": method}], "retries": retries})) == []
+
+
+@pytest.mark.parametrize(
+    "retries",
+    [
+        {"attempts": 0, "retryOn": "5xx"},
+        {"attempts": 2},
+        {"attempts": 2, "retryOn": "connect-failure,refused-stream"},
+        {"attempts": 2, "retryOn": "reset-before-request,unavailable,cancelled"},
+    ],
+)
+def test_a_request_that_did_not_arrive_is_tried_again(retries: Document) -> None:
+    assert sentences(routed({"retries": retries})) == []
+
+
+# destinations
+
+
+@pytest.mark.parametrize("name", ["web", "tcp", "httpx", "metrics-http"])
+def test_a_port_whose_name_is_no_protocols_gives_its_sentence(name: str) -> None:
+    documents = environment()
+    put(find(documents, "Service"), "spec/ports/0/name", name)
+    assert sentences(documents) == [
+        f"VirtualService wiki sends HTTP to port 80 of Service wiki, whose name {name} is no protocol's: name it http, "
+        "or http-something, so that Istio knows"
+    ]
+    put(find(documents, "Service"), "spec/ports/0/appProtocol", "http")
+    assert sentences(documents) == []
+
+
+@pytest.mark.parametrize("name", ["http", "http-web", "http2", "grpc-web", "grpc-web-wiki", "grpc", "https"])
+def test_a_port_may_have_the_name_of_any_form_of_http(name: str) -> None:
+    documents = environment()
+    put(find(documents, "Service"), "spec/ports/0/name", name)
+    assert sentences(documents) == []
+
+
+def test_a_port_without_a_name_and_ports_that_no_route_leads_to() -> None:
+    documents = environment()
+    find(documents, "Service")["spec"]["ports"].append({"name": "metrics", "port": 9090})
+    assert sentences(documents) == []
+    del find(documents, "Service")["spec"]["ports"][0]["name"]
+    assert [sentence.split(", ")[1].split(" is ")[0] for sentence in sentences(documents)] == ["whose name (none)"]
+
+
+def test_a_subset_is_defined_by_a_rule_for_the_same_host() -> None:
+    documents = environment()
+    put(find(documents, "VirtualService"), "spec/http/0/route/0/destination/subset", "stable")
+    told = f"VirtualService wiki sends to subset stable of {WIKI}, which no DestinationRule has; there are"
+    assert sentences(documents) == [f"{told} none"]
+    metadata = {"name": "wiki", "namespace": "wiki"}
+    rule: Document = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": metadata}
+    rule["spec"] = {"host": WIKI, "subsets": [{"name": "canary"}, {"name": "next"}]}
+    assert sentences([*documents, rule]) == [f"{told} canary, next"]
+    rule["spec"]["subsets"].append({"name": "stable"})
+    assert sentences([*documents, rule]) == []
