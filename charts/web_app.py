@@ -47,6 +47,14 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class SecretKey:
+    """One value of a Secret that is in the app's namespace and not in Git (charts/cluster.py names who brings it)."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Where an app offers its metrics to Prometheus."""
 
@@ -60,7 +68,7 @@ class WebApp(Construct):
     Every pod meets the "restricted" Pod Security Standard, may be called by the ingress gateway alone (and by
     Prometheus for metrics), and may itself call nothing but DNS and istiod. The container listens on `port`, above
     1024; `health_path` answers GET with 200 when the app can serve. `host` is the first label of the host name.
-    `variables` are the container's environment variables.
+    `variables` are the container's environment variables; one that nobody shall read here is a `SecretKey`.
 
     One pod alone has a rollout that ends it before the new one starts, if it has a volume, and a budget that lets a
     node drain: a short outage that nobody can avoid, instead of a drain that never ends. Several are spread over zones
@@ -85,7 +93,7 @@ class WebApp(Construct):
         port: int,
         resources: Resources,
         replicas: Replicas | None = None,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str | SecretKey] | None = None,
         volume: Volume | None = None,
         local_state: bool = False,
         health_path: str = "/",
@@ -152,7 +160,7 @@ class WebApp(Construct):
         )
 
     def _container(
-        self, image: str, port: int, resources: Resources, variables: Mapping[str, str], health_path: str
+        self, image: str, port: int, resources: Resources, variables: Mapping[str, str | SecretKey], health_path: str
     ) -> k8s.Container:
         ports = {PORT_NAME: port, **({METRICS_PORT_NAME: self._metrics.port} if self._metrics else {})}
         mounts = {"tmp": "/tmp", **({self._volume.name: self._volume.path} if self._volume else {})}  # noqa: S108, the pod's own
@@ -161,7 +169,7 @@ class WebApp(Construct):
             image=image,
             # What a tag names may change in a registry; what a digest names and what was imported may not.
             image_pull_policy="Always" if self._image_may_move else "IfNotPresent",
-            env=[k8s.EnvVar(name=key, value=value) for key, value in variables.items()] or None,
+            env=[_variable(key, value) for key, value in variables.items()] or None,
             ports=[k8s.ContainerPort(name=key, container_port=number, protocol="TCP") for key, number in ports.items()],
             # A minute to start, ten seconds without an answer out of the Service, half a minute to a restart.
             startup_probe=_probe(health_path, period_seconds=2, failure_threshold=30),
@@ -326,6 +334,13 @@ class WebApp(Construct):
                 ],
             ),
         )
+
+
+def _variable(name: str, value: str | SecretKey) -> k8s.EnvVar:
+    if isinstance(value, str):
+        return k8s.EnvVar(name=name, value=value)
+    selector = k8s.SecretKeySelector(name=value.secret, key=value.key)
+    return k8s.EnvVar(name=name, value_from=k8s.EnvVarSource(secret_key_ref=selector))
 
 
 def _check_port(name: str, port: int) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from synth.cluster import Cluster, Rule, Violation, references, shown
 from synth.manifest import Document
-from synth.pods import SERVING, pod_spec, pod_template
+from synth.pods import SERVING, containers, pod_spec, pod_template
 from synth.quantity import as_quantity, quantity
 from synth.tree import Object
 
@@ -23,11 +23,11 @@ SIDECAR: Mapping[str, tuple[str, str]] = {
 def volumes_have_one_pod(cluster: Cluster) -> Iterator[Violation]:
     """A ReadWriteOnce volume is for one pod at a time, during a rollout too."""
     for item in cluster.of("Deployment"):
-        for kind, name in references(item.document):
+        for kind, name in dict.fromkeys(references(item.document)):
             claim = cluster.find(kind, item.namespace, name)
             if kind != "PersistentVolumeClaim" or not isinstance(claim, Object):
                 continue
-            if "ReadWriteMany" in claim.spec.get("accessModes", []):
+            if {"ReadWriteMany", "ReadOnlyMany"} & set(claim.spec.get("accessModes", [])):
                 continue
             _, most = _scale(cluster, item)
             if most > 1:
@@ -36,7 +36,7 @@ def volumes_have_one_pod(cluster: Cluster) -> Iterator[Violation]:
                     f"has {most} replicas on {claim}, which one node alone can mount: "
                     "run 1 replica, or declare the volume ReadWriteMany",
                 )
-            if item.spec.get("strategy", {}).get("type") != "Recreate":
+            if (item.spec.get("strategy") or {}).get("type") != "Recreate":
                 yield Violation(
                     item,
                     f"rolls out with two pods on {claim} for a while: set strategy Recreate, "
@@ -55,8 +55,15 @@ def _autoscaler(cluster: Cluster, workload: Object) -> Object | None:
 def _scale(cluster: Cluster, workload: Object) -> tuple[int, int]:
     """The fewest and the most pods of a workload, a rollout's extra ones left out."""
     if autoscaler := _autoscaler(cluster, workload):
-        return autoscaler.spec.get("minReplicas", 1), autoscaler.spec["maxReplicas"]
-    count = workload.spec.get("parallelism" if workload.kind == "Job" else "replicas", 1)
+        least: int = autoscaler.spec.get("minReplicas", 1)
+        return least, autoscaler.spec.get("maxReplicas", least)
+    match workload.kind:
+        case "Job":
+            count = workload.spec.get("parallelism", 1)
+        case "CronJob":
+            count = ((workload.spec.get("jobTemplate") or {}).get("spec") or {}).get("parallelism", 1)
+        case _:
+            count = workload.spec.get("replicas", 1)
     return count, count
 
 
@@ -76,7 +83,8 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
         reference = item.spec.get("scaleTargetRef") or {}
         kind, name = reference.get("kind", ""), reference.get("name", "")
         target = cluster.find(kind, item.namespace, name)
-        least, most = item.spec.get("minReplicas", 1), item.spec["maxReplicas"]
+        least = item.spec.get("minReplicas", 1)
+        most = item.spec.get("maxReplicas", least)
         if least > most:
             yield Violation(item, f"has minReplicas {least} above maxReplicas {most}: swap or change them")
         if not isinstance(target, Object):
@@ -115,7 +123,7 @@ def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
             )
         for target in targets:
             least, _ = _scale(cluster, target)
-            if _may_go(item.spec, least) < 1:
+            if least > 0 and _may_go(item.spec, least) < 1:
                 yield Violation(
                     item,
                     f"lets no pod of {target} go while it has {least}, so that its node can never be drained: set "
@@ -192,10 +200,17 @@ def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
         for kind in ("requests", "limits"):
             for resource, amount in _pod_takes(cluster, item, kind).items():
                 add(f"{kind}.{resource}", pods * amount)
+        for template in item.spec.get("volumeClaimTemplates", []):
+            add("persistentvolumeclaims", Decimal(pods))
+            add("requests.storage", pods * _storage(template))
     for claim in cluster.within(namespace, "PersistentVolumeClaim"):
         add("persistentvolumeclaims", Decimal(1))
-        add("requests.storage", _amount((claim.spec.get("resources") or {}).get("requests", {}).get("storage", 0)))
+        add("requests.storage", _storage(claim.document))
     return needed
+
+
+def _storage(claim: Document) -> Decimal:
+    return _amount(((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", 0))
 
 
 def _surge(cluster: Cluster, workload: Object) -> int:
@@ -208,13 +223,19 @@ def _surge(cluster: Cluster, workload: Object) -> int:
 
 
 def _pod_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, Decimal]:
-    """The `requests` or `limits` of one pod: its containers or, if more, an init container; and Istio's proxy."""
+    """The `requests` or `limits` of one pod: what runs side by side or, if more, an init container; and Istio's proxy.
+
+    An init container that is always restarted runs beside the others:
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    """
     pod = pod_spec(workload.document)
+    first = pod.get("initContainers", [])
+    beside = [container for container in first if container.get("restartPolicy") == "Always"]
     total: dict[str, Decimal] = {}
-    for container in pod.get("containers", []):
+    for container in (*beside, *pod.get("containers", [])):
         for resource, amount in ((container.get("resources") or {}).get(kind) or {}).items():
             total[resource] = total.get(resource, Decimal(0)) + _amount(amount)
-    for container in pod.get("initContainers", []):
+    for container in (container for container in first if container not in beside):
         for resource, amount in ((container.get("resources") or {}).get(kind) or {}).items():
             total[resource] = max(total.get(resource, Decimal(0)), _amount(amount))
     for resource, amount in _sidecar_takes(cluster, workload, kind).items():
@@ -226,18 +247,25 @@ def _sidecar_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, D
     if not cluster.has_sidecar(workload):
         return {}
     annotations = (pod_template(workload.document).get("metadata") or {}).get("annotations") or {}
+    # With one of the annotations Istio gives no defaults for the others.
+    named = any(annotation in annotations for annotation, _ in SIDECAR.values())
     takes = {
         resource.partition(".")[2]: _amount(annotations.get(annotation, default))
         for resource, (annotation, default) in SIDECAR.items()
-        if resource.startswith(kind)
+        if resource.startswith(kind) and (annotation in annotations or not named)
     }
-    # The proxy names no ephemeral storage, so it gets what the namespace's LimitRange gives.
+    # What the proxy does not name, it gets from the namespace's LimitRange.
     given = "defaultRequest" if kind == "requests" else "default"
-    for item in cluster.within(workload.namespace, "LimitRange"):
-        for limit in item.spec.get("limits", []):
-            if limit["type"] == "Container" and "ephemeral-storage" in limit.get(given, {}):
-                takes["ephemeral-storage"] = _amount(limit[given]["ephemeral-storage"])
+    for limit in _of_containers(cluster, workload.namespace):
+        for resource, amount in (limit.get(given) or {}).items():
+            takes.setdefault(resource, _amount(amount))
     return takes
+
+
+def _of_containers(cluster: Cluster, namespace: str) -> Iterator[Document]:
+    """What the LimitRanges of a namespace say of containers."""
+    for item in cluster.within(namespace, "LimitRange"):
+        yield from (limit for limit in item.spec.get("limits", []) if limit["type"] == "Container")
 
 
 def _amount(text: object) -> Decimal:
@@ -250,10 +278,10 @@ def _amount(text: object) -> Decimal:
 
 def containers_keep_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("LimitRange"):
-        of_containers = [limit for limit in item.spec.get("limits", []) if limit["type"] == "Container"]
-        most: dict[str, str] = of_containers[0].get("max", {}) if of_containers else {}
-        for workload in cluster.selected(item.namespace, {}):
-            yield from _above(item, most, workload)
+        for limit in item.spec.get("limits", []):
+            if limit["type"] == "Container":
+                for workload in cluster.selected(item.namespace, {}):
+                    yield from _above(cluster, item, limit.get("max") or {}, workload)
 
 
 def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:
@@ -274,15 +302,19 @@ def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
-def _above(limit_range: Object, most: Mapping[str, str], workload: Object) -> Iterator[Violation]:
-    pod = pod_spec(workload.document)
-    for container in (*pod.get("initContainers", []), *pod.get("containers", [])):
-        for resource, amount in ((container.get("resources") or {}).get("limits") or {}).items():
+def _above(cluster: Cluster, limit_range: Object, most: Mapping[str, str], workload: Object) -> Iterator[Violation]:
+    limits = {
+        f"container {container['name']}": (container.get("resources") or {}).get("limits") or {}
+        for container in containers(workload.document)
+    }
+    for name, amounts in {**limits, "Istio's proxy": _sidecar_takes(cluster, workload, "limits")}.items():
+        for resource, amount in amounts.items():
             if resource in most and _amount(amount) > _amount(most[resource]):
+                shown_amount = amount if isinstance(amount, str) else as_quantity(amount, binary=resource != "cpu")
                 yield Violation(
                     workload,
-                    f"has container {container['name']} with limits.{resource} {amount}, above the {most[resource]} "
-                    f"of {limit_range} in its namespace: raise that or lower this",
+                    f"has {name} with limits.{resource} {shown_amount}, above the {most[resource]} of {limit_range} in "
+                    "its namespace: raise that or lower this",
                 )
 
 

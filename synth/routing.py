@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from synth.cluster import Cluster, Rule, Violation, shown
+from synth.cluster import EVERYWHERE, Cluster, Rule, Violation, shown
 from synth.fields import gateway_host
 from synth.manifest import Document
 from synth.tree import Object
@@ -131,14 +131,14 @@ def hosts_are_claimed_once(cluster: Cluster) -> Iterator[Violation]:
 
 def destination_rules_are_for_services(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("DestinationRule"):
-        name, _, rest = item.spec["host"].partition(".")
-        namespace = rest.removesuffix(".svc.cluster.local")
-        if not cluster.find("Service", namespace, name):
-            yield Violation(
-                item,
-                f"is for host {item.spec['host']}, which is no Service in full: there are "
-                f"{', '.join(f'{s.name}.{s.namespace}.svc.cluster.local' for s in cluster.of('Service')) or 'none'}",
-            )
+        host = item.spec.get("host", "")
+        name, _, rest = host.partition(".")
+        namespace, whole, _ = rest.partition(".svc.cluster.local")
+        if not (whole and cluster.find("Service", namespace, name)):
+            here = [(service.name, service.namespace) for service in cluster.of("Service")]
+            given = [(service.name, service.namespace) for service in cluster.provided if service.kind == "Service"]
+            known = ", ".join(f"{name}.{namespace}.svc.cluster.local" for name, namespace in (*here, *given))
+            yield Violation(item, f"is for host {host}, which is no Service in full: there are {known or 'none'}")
 
 
 def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violation]:
@@ -152,29 +152,34 @@ def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violat
             )
         for rule in item.spec.get("rules", []):
             for source in rule.get("from", []):
-                for principal in source["source"].get("principals", []):
-                    yield from _account_exists(cluster, item, principal)
+                for principal in (source.get("source") or {}).get("principals", []):
+                    # With a * it is a pattern, for accounts that nobody needs to have now.
+                    if "*" not in principal:
+                        yield from _account_exists(cluster, item, principal)
 
 
 def _account_exists(cluster: Cluster, policy: Object, principal: str) -> Iterator[Violation]:
     match = PRINCIPAL.fullmatch(principal)
     if match is None:
         yield Violation(policy, f"names {principal}, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one")
-    elif not cluster.find("ServiceAccount", *match.groups()):
-        namespace, name = match.groups()
+        return
+    namespace, name = match.groups()
+    if ("ServiceAccount", name) not in EVERYWHERE and not cluster.find("ServiceAccount", namespace, name):
         yield Violation(
             policy,
-            f"lets ServiceAccount {name} of namespace {namespace} in, which is neither made here nor provided; there "
-            f"are {cluster.names('ServiceAccount', namespace)}",
+            f"names ServiceAccount {name} of namespace {namespace}, which is neither made here nor provided; there are "
+            f"{cluster.names('ServiceAccount', namespace)}",
         )
 
 
 def gateways_have_certificates(cluster: Cluster) -> Iterator[Violation]:
     for gateway in cluster.of("Gateway"):
-        issued = {c.spec["secretName"]: c for c in cluster.of("Certificate") if c.namespace == gateway.namespace}
+        issued = {
+            c.spec.get("secretName", ""): c for c in cluster.of("Certificate") if c.namespace == gateway.namespace
+        }
         for server in gateway.spec.get("servers", []):
             tls = server.get("tls") or {}
-            if tls.get("mode") not in ("SIMPLE", "MUTUAL"):
+            if tls.get("mode") not in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"):
                 continue
             name = tls.get("credentialName", "")
             certificate = issued.get(name)
@@ -196,7 +201,7 @@ def gateways_have_certificates(cluster: Cluster) -> Iterator[Violation]:
 def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
     made: dict[tuple[str, str], Object] = {}
     for item in cluster.of("Certificate"):
-        secret = item.spec["secretName"]
+        secret = item.spec.get("secretName", "")
         if (other := made.setdefault((item.namespace, secret), item)) is not item:
             yield Violation(item, f"writes Secret {secret}, as {other} does: give each its own")
         key = item.spec.get("privateKey") or {}
@@ -204,16 +209,16 @@ def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
         if size and algorithm in KEY_SIZES and size not in KEY_SIZES[algorithm]:
             sizes = "2048 to 8192" if algorithm == "RSA" else "256, 384 or 521"
             yield Violation(item, f"wants a key of {size} bits for {algorithm}, which has {sizes}")
-        reference = item.spec["issuerRef"]
+        reference = item.spec.get("issuerRef") or {}
         kind = reference.get("kind", "Issuer")
         namespace = "" if kind == "ClusterIssuer" else item.namespace
-        if not cluster.find(kind, namespace, reference["name"]):
+        if not cluster.find(kind, namespace, reference.get("name", "")):
             yield Violation(
                 item,
-                f"is to be signed by {kind} {reference['name']}, which does not exist; there are "
+                f"is to be signed by {kind} {reference.get('name', '')}, which does not exist; there are "
                 f"{cluster.names(kind, namespace)}",
             )
-    for item in cluster.of("ClusterIssuer"):
+    for item in (*cluster.of("ClusterIssuer"), *cluster.of("Issuer")):
         for solver in (item.spec.get("acme") or {}).get("solvers", []):
             name = ((solver.get("http01") or {}).get("ingress") or {}).get("ingressClassName")
             if name and not cluster.find("IngressClass", "", name):

@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from charts.environments import LOCAL, PRODUCTION, Environment, Replicas, Storage
 from charts.resources import Range, Resources
-from charts.web_app import Metrics, Volume, WebApp
+from charts.web_app import Metrics, SecretKey, Volume, WebApp
 from synth.manifest import Document, dump, ordered
 
 
@@ -45,6 +45,12 @@ def test_environment_variables_keep_their_order() -> None:
     assert container(objects(variables={"B": "1", "A": "2"}))["env"] == [
         {"name": "B", "value": "1"},
         {"name": "A", "value": "2"},
+    ]
+
+
+def test_a_variable_that_nobody_shall_read_comes_from_a_secret() -> None:
+    assert container(objects(variables={"TOKEN": SecretKey("blog", "token")}))["env"] == [
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "blog", "key": "token"}}}
     ]
 
 

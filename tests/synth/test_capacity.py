@@ -650,3 +650,60 @@ def test_a_limit_range_is_for_containers_of_its_own_namespace() -> None:
     assert sentences([*unlimited(), elsewhere]) == []
     assert sentences([*unlimited(), limit_range(type="Pod", max={"cpu": "100m"})]) == []
     assert sentences([*unlimited(), limit_range()]) == []
+
+
+# what is easily overlooked
+
+
+def test_a_volume_that_many_nodes_read_suits_several_pods() -> None:
+    documents = scaled()
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadOnlyMany"])
+    assert sentences(documents) == []
+
+
+def test_no_pods_need_not_let_one_go() -> None:
+    documents = unlimited()
+    put(find(documents, "Deployment"), "spec/replicas", 0)
+    assert sentences([*documents, budget(maxUnavailable="50%")]) == []
+
+
+def test_the_volumes_of_a_stateful_set_count_for_each_pod() -> None:
+    template = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "10Gi"}}}}
+    workload = other("StatefulSet", replicas=1, volumeClaimTemplates=[template])
+    assert_needs([*unlimited(), workload], "requests.storage", "11Gi")
+    assert_needs([*unlimited(), workload], "persistentvolumeclaims", "2")
+
+
+def test_a_cron_job_counts_by_its_parallelism() -> None:
+    pods = other("Job")["spec"]
+    job = {**other("CronJob"), "spec": {"jobTemplate": {"spec": {**pods, "parallelism": 3}}}}
+    assert_needs([*unlimited(), job], "pods", "4")
+
+
+def test_an_init_container_that_goes_on_counts_beside_the_others() -> None:
+    documents = unlimited()
+    beside = {**container("beside", "100m"), "restartPolicy": "Always"}
+    put(find(documents, "Deployment"), f"{POD}/initContainers", [beside])
+    assert_needs(documents, "requests.cpu", "150m")
+
+
+def test_with_one_annotation_istio_gives_its_proxy_no_defaults() -> None:
+    documents = in_mesh(unlimited())
+    annotations = {"sidecar.istio.io/proxyCPU": "10m"}
+    put(find(documents, "Deployment"), "spec/template/metadata/annotations", annotations)
+    assert sentences([*documents, quota("limits.cpu", "500m"), quota("requests.cpu", "60m")]) == []
+
+
+def test_the_proxy_keeps_to_the_limit_range_as_well() -> None:
+    assert sentences([*in_mesh(unlimited()), limit_range(max={"cpu": "500m"})]) == [
+        "Deployment wiki has Istio's proxy with limits.cpu 2, above the 500m of LimitRange wiki in its namespace: "
+        "raise that or lower this"
+    ]
+
+
+@pytest.mark.parametrize("broken", [("HorizontalPodAutoscaler", "spec/maxReplicas"), ("Deployment", "spec/strategy")])
+def test_what_is_left_out_ends_no_check(broken: tuple[str, str]) -> None:
+    documents = autoscaled()
+    kind, path = broken
+    put(find(documents, kind), path, None)
+    sentences(documents)

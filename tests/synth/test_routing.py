@@ -37,6 +37,8 @@ ISSUER = cert_manager("ClusterIssuer", "acme")
 
 # destination rules
 
+OUTSIDE = "outside.istio-system.svc.cluster.local"
+
 
 @pytest.mark.parametrize("host", ["wiki.wiki.svc.cluster.local", "outside.istio-system.svc.cluster.local"])
 def test_a_destination_rule_is_for_a_service_in_full(host: str) -> None:
@@ -51,12 +53,14 @@ def test_a_destination_rule_is_for_a_service_in_full(host: str) -> None:
         "*.wiki.svc.cluster.local",
         "wiki.svc.cluster.local",
         "wiki.example.com",
+        "wiki.wiki",
         "wiki",
     ],
 )
 def test_a_destination_rule_for_no_service_gives_its_sentence(host: str) -> None:
     assert sentences([*environment(), istio("DestinationRule", host=host)]) == [
-        f"DestinationRule wiki is for host {host}, which is no Service in full: there are wiki.wiki.svc.cluster.local"
+        f"DestinationRule wiki is for host {host}, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
+        f"{OUTSIDE}"
     ]
 
 
@@ -64,15 +68,16 @@ def test_a_destination_rule_for_no_service_is_told_which_there_are() -> None:
     second = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache", "namespace": "wiki"}}
     assert sentences([*environment(), second, istio("DestinationRule", host="cache")]) == [
         "DestinationRule wiki is for host cache, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
-        "cache.wiki.svc.cluster.local"
+        f"cache.wiki.svc.cluster.local, {OUTSIDE}"
     ]
 
 
-def test_a_destination_rule_where_there_is_no_service_says_so() -> None:
+def test_a_destination_rule_where_no_service_is_made_is_told_what_is_provided() -> None:
     leading = ("Service", "VirtualService", "Gateway")
     documents = [document for document in environment() if document["kind"] not in leading]
     assert sentences([*documents, istio("DestinationRule", host="wiki.wiki.svc.cluster.local")]) == [
-        "DestinationRule wiki is for host wiki.wiki.svc.cluster.local, which is no Service in full: there are none"
+        "DestinationRule wiki is for host wiki.wiki.svc.cluster.local, which is no Service in full: "
+        f"there are {OUTSIDE}"
     ]
 
 
@@ -141,11 +146,11 @@ def test_an_authorization_policy_for_no_pods_gives_its_sentence(
     [
         (
             "cluster.local/ns/wiki/sa/wikki",
-            "lets ServiceAccount wikki of namespace wiki in, which is neither made here nor provided; there are wiki",
+            "names ServiceAccount wikki of namespace wiki, which is neither made here nor provided; there are wiki",
         ),
         (
             "cluster.local/ns/istio-system/sa/istio-ingress",
-            "lets ServiceAccount istio-ingress of namespace istio-system in, which is neither made here nor provided; "
+            "names ServiceAccount istio-ingress of namespace istio-system, which is neither made here nor provided; "
             "there are none",
         ),
         ("wiki", "names wiki, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
@@ -168,6 +173,11 @@ def test_each_caller_of_each_rule_is_looked_up() -> None:
     found = sentences([*environment(), policy])
     assert [sentence.split()[3] for sentence in found] == ["ServiceAccount", "ServiceAccount", "ServiceAccount"]
     assert [sentence.split()[4] for sentence in found] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("principal", ["*", "cluster.local/ns/istio-system/*", "cluster.local/ns/wiki/sa/default"])
+def test_a_pattern_and_the_account_of_every_namespace_need_not_be_made(principal: str) -> None:
+    assert sentences([*environment(), lets_in(principals=[principal])]) == []
 
 
 def test_a_caller_may_be_provided() -> None:
