@@ -220,9 +220,7 @@ def _undecorated(environment: Environment, folder: Path) -> Iterator[tuple[str, 
             documents = load(file.read_text("utf-8"))
             for document in documents:
                 annotations = document["metadata"].pop("annotations", {})
-                kept = {
-                    key: text for key, text in annotations.items() if not key.startswith(("checkov.io/", "kube-score/"))
-                }
+                kept = {key: text for key, text in annotations.items() if not key.startswith(EXEMPTING)}
                 if kept:
                     document["metadata"]["annotations"] = kept
                 yield _identity(document), annotations

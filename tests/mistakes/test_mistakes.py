@@ -1,8 +1,8 @@
 """A corpus of mistakes: small wrong edits of the definitions, and for each what must stop it and what that says.
 
 A file of this folder has the mistakes of one topic. `stage` is what stops one: `types` is mypy, `synth` is
-`cdk8s synth`, and `test` is the test named in `test`, for what no rule can know. One line of the message must have
-all that `says` lists: the object, or the line of Python, and the cause.
+`cdk8s synth`, `verify` the judge of `make verify` named in `judge`, and `test` the test named in `test`, for what no
+rule can know. One line of the message must have all that `says` lists: the object, or the line of Python, and the cause.
 """
 
 import sys
@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.toolbox import all_there
+from scripts.tools import CACHE
 from tests.workshop import ROOT, Workshop
 
 FOLDER = Path(__file__).parent
-STAGES = ("types", "synth", "test")
+STAGES = ("types", "synth", "verify", "test")
 LINES = 6
 """How long an edit may be: a person's slip, with what it takes to find the place."""
 
@@ -34,6 +36,7 @@ class Mistake:
     stage: str
     says: tuple[str, ...]
     test: str = ""
+    judge: str = ""
 
     @contextmanager
     def made(self, workshop: Workshop) -> Iterator[None]:
@@ -104,6 +107,18 @@ def test_a_test_stops_what_compiles(workshop: Workshop, monkeypatch: pytest.Monk
     assert mistake.is_told(ended.out), ended.out
 
 
+@pytest.mark.skipif(not all_there(["kube-score", "checkov"]), reason="the tools of `make verify` are not built yet")
+@pytest.mark.parametrize("mistake", of("verify"), ids=lambda mistake: str(mistake.name))
+def test_verify_stops_what_compiles(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, mistake: Mistake) -> None:
+    workshop.edit(mistake.file, mistake.old, mistake.new)
+    (workshop.root / ".cache").symlink_to(CACHE)
+    compiled = workshop.compile(monkeypatch)
+    assert compiled.code == 0, compiled.err
+    ended = workshop.run(sys.executable, "-m", "scripts", "verify", "--only", mistake.judge)
+    assert ended.code == 1
+    assert mistake.is_told(ended.out), ended.out
+
+
 def test_each_test_of_the_corpus_passes_without_its_mistake(workshop: Workshop) -> None:
     tests = {mistake.test for mistake in of("test")}
     ended = workshop.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *sorted(tests))
@@ -125,6 +140,7 @@ def test_each_mistake_has_a_name_of_its_own_and_is_small() -> None:
         assert max(mistake.old.count("\n"), mistake.new.count("\n")) < LINES, mistake.name
         assert mistake.says, mistake.name
         assert bool(mistake.test) == (mistake.stage == "test"), mistake.name
+        assert bool(mistake.judge) == (mistake.stage == "verify"), mistake.name
 
 
 def test_every_module_of_charts_has_a_mistake() -> None:
