@@ -2,7 +2,8 @@
 
 A file of this folder has the mistakes of one topic. `stage` is what stops one: `types` is mypy, `synth` is
 `cdk8s synth`, `verify` the judge of `make verify` named in `judge`, and `test` the test named in `test`, for what no
-rule can know. One line of the message must have all that `says` lists: the object, or the line of Python, and the cause.
+rule can know. One line of the message must have all that `says` lists: the object, or the line of Python, and the
+cause.
 """
 
 import sys
