@@ -27,6 +27,17 @@ KNOWN_VALUES = {
     "kustomize.toolkit.fluxcd.io/ssa": ("Override", "Merge", "IfNotPresent", "Ignore"),
 }
 
+# https://istio.io/latest/docs/reference/config/annotations/ and labels/
+SIDECAR = "sidecar.istio.io/"
+SIDECAR_KEYS = frozenset(
+    """
+    agentLogLevel bootstrapOverride componentLogLevel discoveryAddress extraStatTags inject interceptionMode logLevel
+    nativeSidecar proxyCPU proxyCPULimit proxyImage proxyImageType proxyMemory proxyMemoryLimit rewriteAppHTTPProbers
+    statsCompression statsEvictionInterval statsFlushInterval statsHistogramBins statsHistogramBuckets
+    statsInclusionPrefixes statsInclusionRegexps statsInclusionSuffixes status userVolume userVolumeMount
+    """.split()  # noqa: SIM905, a list of quoted strings is not read
+)
+
 
 def check_metadata(mapping: Document, path: str) -> Iterator[str]:
     """What is wrong with the labels and annotations of one mapping of an object, each as the end of a sentence."""
@@ -44,6 +55,8 @@ def check_metadata(mapping: Document, path: str) -> Iterator[str]:
                 yield f"has {here} {text!r}: {kind} is text, put it in quotes"
             elif key in KNOWN_VALUES and text not in KNOWN_VALUES[key]:
                 yield f"has {here} {text!r}, which nothing knows: there are {', '.join(KNOWN_VALUES[key])}"
+            elif key.startswith(SIDECAR) and key.removeprefix(SIDECAR) not in SIDECAR_KEYS:
+                yield f"has {here}, which Istio does not know: there are {', '.join(sorted(SIDECAR_KEYS))}"
             elif field != "annotations":
                 yield from _check_label(here, key, text)
 

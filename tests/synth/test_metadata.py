@@ -51,3 +51,12 @@ def test_a_value_that_nothing_knows_gives_its_sentence(
 @pytest.mark.parametrize("value", [None, ["app"], "app"])
 def test_a_field_of_another_shape_is_left_alone(value: object) -> None:
     assert list(check_metadata({"labels": value}, "spec.values")) == []
+
+
+def test_a_key_of_istios_that_it_does_not_know_gives_its_sentence() -> None:
+    known = {"annotations": {"sidecar.istio.io/proxyMemoryLimit": "256Mi"}}
+    assert list(check_metadata(known, "metadata")) == []
+    (sentence,) = check_metadata({"annotations": {"sidecar.istio.io/proxyMemoryLimits": "256Mi"}}, "metadata")
+    assert sentence.startswith(
+        "has metadata.annotations[sidecar.istio.io/proxyMemoryLimits], which Istio does not know: there are agentLogLevel, "
+    )
