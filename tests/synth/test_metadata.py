@@ -58,5 +58,5 @@ def test_a_key_of_istios_that_it_does_not_know_gives_its_sentence() -> None:
     assert list(check_metadata(known, "metadata")) == []
     (sentence,) = check_metadata({"annotations": {"sidecar.istio.io/proxyMemoryLimits": "256Mi"}}, "metadata")
     assert sentence.startswith(
-        "has metadata.annotations[sidecar.istio.io/proxyMemoryLimits], which Istio does not know: there are agentLogLevel, "
+        "has metadata.annotations[sidecar.istio.io/proxyMemoryLimits], which Istio does not know: there are agent"
     )
