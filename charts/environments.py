@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from synth.quantity import quantity
 
@@ -79,7 +80,7 @@ class Storage:
     """A volume as the cluster provisions it: `size` is a Kubernetes quantity, no `storage_class` the cluster's default.
 
     Raises:
-        ValueError: the size is no quantity, or the access mode none that Kubernetes has.
+        ValueError: the size is no quantity, the class no name, or the access mode none that Kubernetes has.
     """
 
     size: str
@@ -93,8 +94,20 @@ class Storage:
             raise ValueError(f"storage size {error}") from None
         if size < 1 or size != int(size):
             raise ValueError(f"storage size {self.size} is no number of bytes: 5Gi is one")
+        if self.storage_class is not None and not re.fullmatch(rf"{LABEL}(\.{LABEL})*", self.storage_class):
+            raise ValueError(
+                f"storage class {self.storage_class!r} is no name of one: leave it out for the cluster's default class"
+            )
         if self.access_mode not in ACCESS_MODES:
             raise ValueError(f"access mode {self.access_mode!r} is none of Kubernetes': {', '.join(ACCESS_MODES)}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,8 @@ class Environment:
     follows. `registry` is where images come from, `None` where they are imported; with `digests` every image is named
     by its digest as well (images.yaml has the images). `tls` is who signs the gateway's certificates, `None` for plain
     HTTP. `rancher` says whether Rancher runs here and wants a route, `prometheus` whether a Prometheus in namespace
-    monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace.
+    monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace. `dns_addresses` are where
+    pods ask for names beside the pods of CoreDNS: the node's own cache (`169.254.20.10`), where the cluster has one.
 
     Raises:
         ValueError: a fact cannot be one, with what would be right.
@@ -128,6 +142,7 @@ class Environment:
     tls: Acme | None = None
     rancher: bool = False
     prometheus: bool = False
+    dns_addresses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         scp = re.fullmatch(r"(\w+@[\w.-]+):(?!/)(.+)", self.git_url)
@@ -148,7 +163,12 @@ class Environment:
             raise ValueError(f"{self.name}: registry {self.registry!r} is no host: registry.example.com is one")
         if self.path in ("deploy/apps", "deploy/flux", "deploy/platform"):
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
-        if not 0 <= self.trace_sampling <= 100:  # noqa: PLR2004, per cent
+        for address in self.dns_addresses:
+            if not _is_address(address):
+                raise ValueError(
+                    f"{self.name}: dns_addresses has {address!r}, which is no IP address: 169.254.20.10 is one"
+                )
+        if not (isinstance(self.trace_sampling, int | float) and 0 <= self.trace_sampling <= 100):  # noqa: PLR2004, per cent
             raise ValueError(f"{self.name}: trace_sampling {self.trace_sampling} is no percentage: 0 to 100 is one")
 
     def host(self, label: str) -> str:

@@ -15,6 +15,21 @@ class Exemption:
     polaris: str = ""
 
 
+SEVERAL_POLICIES = Exemption(
+    "each policy is for one way, and this rule wants one for all",
+    polaris="missingNetworkPolicy",
+)
+ONE_NAME = Exemption(
+    "an app is there once in a cluster",
+    polaris="metadataAndInstanceMismatched",
+)
+UNSPREAD = Exemption("one pod is on one node", polaris="topologySpreadConstraint")
+AUTOSCALED = Exemption(
+    "the autoscaler has the number",
+    kube_linter="minimum-three-replicas",
+    polaris="deploymentMissingReplicas",
+)
+TWO_AT_LEAST = Exemption("two pods are enough to go on with one", kube_linter="hpa-minimum-three-replicas")
 ONE_POD = Exemption(
     "it has one pod",
     kube_linter="minimum-three-replicas",

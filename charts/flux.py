@@ -110,8 +110,11 @@ class FluxSystem(Chart):
 
 
 def _issued_or_not() -> list[KustomizationSpecHealthCheckExprs]:
-    """Certificates count as healthy at once: one that cannot be issued shall not hold back every app.
+    """Certificates and their issuer count as healthy at once: what cannot be issued shall not hold back every app.
 
     https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
     """
-    return [KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind="Certificate", current="true")]
+    return [
+        KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind=kind, current="true")
+        for kind in ("Certificate", "ClusterIssuer")
+    ]

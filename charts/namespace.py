@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from ipaddress import ip_network
 
 from cdk8s_plus_27 import k8s
 from constructs import Construct
@@ -32,6 +33,7 @@ class AppNamespace:
         pods: int,
         resources: Resources,
         storage: list[str],
+        dns_addresses: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._scope = scope
@@ -51,7 +53,7 @@ class AppNamespace:
         )
         self._define_quota(pods * ROLLOUT_FACTOR, resources, storage)
         self._define_limits(resources)
-        for policy, spec in _for_every_app().items():
+        for policy, spec in _for_every_app(dns_addresses).items():
             self.network_policy(policy, spec)
 
     def metadata(self, name: str, annotations: dict[str, str] | None = None) -> k8s.ObjectMeta:
@@ -109,20 +111,18 @@ class AppNamespace:
 
 
 @cache
-def _for_every_app() -> dict[str, k8s.NetworkPolicySpec]:
+def _for_every_app(dns_addresses: tuple[str, ...]) -> dict[str, k8s.NetworkPolicySpec]:
     """What is the same for every app, made once: typed objects are checked field by field, which takes its time."""
     everything = k8s.LabelSelector()
     return {
         "default-deny": k8s.NetworkPolicySpec(pod_selector=everything, policy_types=["Ingress", "Egress"]),
-        "allow-dns": _to(CLUSTER_DNS, DNS_PORT, ("UDP", "TCP")),
-        "allow-istiod": _to(ISTIOD, ISTIOD_PORT, ("TCP",)),
+        "allow-dns": _to([_peer(CLUSTER_DNS), *map(_address, dns_addresses)], DNS_PORT, ("UDP", "TCP")),
+        "allow-istiod": _to([_peer(ISTIOD)], ISTIOD_PORT, ("TCP",)),
     }
 
 
-def _to(pods: Provided, port: int, protocols: tuple[str, ...]) -> k8s.NetworkPolicySpec:
-    rule = k8s.NetworkPolicyEgressRule(
-        to=[_peer(pods)], ports=[_network_port(port, protocol) for protocol in protocols]
-    )
+def _to(peers: list[k8s.NetworkPolicyPeer], port: int, protocols: tuple[str, ...]) -> k8s.NetworkPolicySpec:
+    rule = k8s.NetworkPolicyEgressRule(to=peers, ports=[_network_port(port, protocol) for protocol in protocols])
     return k8s.NetworkPolicySpec(pod_selector=k8s.LabelSelector(), policy_types=["Egress"], egress=[rule])
 
 
@@ -147,6 +147,11 @@ def _peer(pods: Provided) -> k8s.NetworkPolicyPeer:
         namespace_selector=k8s.LabelSelector(match_labels={NAMESPACE_LABEL: pods.namespace}),
         pod_selector=k8s.LabelSelector(match_labels=dict(pods.labels)),
     )
+
+
+def _address(text: str) -> k8s.NetworkPolicyPeer:
+    address = ip_network(text)
+    return k8s.NetworkPolicyPeer(ip_block=k8s.IpBlock(cidr=str(address)))
 
 
 def _network_port(port: int, protocol: str) -> k8s.NetworkPolicyPort:

@@ -66,6 +66,7 @@ def compile_platform(dist: str | None = None) -> Tree:
     Raises:
         DefinitionError: rules are violated; every violation of every environment is a line.
     """
+    _check_distinct()
     tree = Tree({})
     found: dict[str, dict[str, None]] = {}
     apps = []
@@ -82,6 +83,20 @@ def compile_platform(dist: str | None = None) -> Tree:
         for app in apps:
             app.synth()
     return tree
+
+
+def _check_distinct() -> None:
+    """Two environments with one folder would overwrite each other, with one context be one cluster.
+
+    Raises:
+        DefinitionError: a name, a path or a context is empty or used twice.
+    """
+    for fact in ("name", "path", "context"):
+        values = [getattr(environment, fact) for environment in ENVIRONMENTS]
+        for value in values:
+            if not value or values.count(value) > 1:
+                names = ", ".join(e.name for e in ENVIRONMENTS if getattr(e, fact) == value)
+                raise DefinitionError(f"charts/environments.py: {fact} {value!r} of {names}: give each one of its own")
 
 
 def _placed(sentence: str, environments: list[str]) -> str:

@@ -8,14 +8,19 @@ from constructs import Construct
 
 
 class Priority(StrEnum):
-    """The PriorityClasses of the apps; a cluster's own components stand above both."""
+    """The PriorityClasses of the apps; neither takes the place of what the apps need, the gateway or istiod."""
 
     ESSENTIAL = "essential"
     ORDINARY = "ordinary"
 
 
-VALUES = {Priority.ESSENTIAL: 100_000, Priority.ORDINARY: 10_000}
-"""Above 0, which pods have that name no class: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/"""
+VALUES = {Priority.ESSENTIAL: 0, Priority.ORDINARY: -1}
+"""At most 0, which pods have that name no class, as those of the ingress gateway, istiod and cert-manager do not.
+
+And not below -10, where a cluster's autoscaler would make no room for them.
+
+https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+"""
 
 DESCRIPTIONS = {
     Priority.ESSENTIAL: "What people work with: ordinary apps make room for it.",

@@ -78,7 +78,8 @@ class WebApp(Construct):
     namespace, for the gateway.
 
     Raises:
-        ValueError: a port is one that the app cannot have, a path is none, or several replicas would not see the same.
+        ValueError: a port is one that the app cannot have, a path is none, the image is not named as the environment
+            wants it, or several replicas would not see the same.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class WebApp(Construct):
         self._volume = volume
         self._metrics = metrics
         self._image_may_move = environment.registry is not None and "@" not in image
+        _check_image(name, image, environment)
         self._labels = {NAME_LABEL: name}
         _check_port(name, port)
         _check_path(name, "health", health_path)
@@ -124,6 +126,7 @@ class WebApp(Construct):
             pods=self._replicas.maximum,
             resources=resources,
             storage=[volume.storage.size] if volume else [],
+            dns_addresses=environment.dns_addresses,
         )
         self._namespace.allow_from("allow-ingress-gateway", INGRESS_GATEWAY, port)
         if environment.prometheus:
@@ -162,7 +165,8 @@ class WebApp(Construct):
     def _container(
         self, image: str, port: int, resources: Resources, variables: Mapping[str, str | SecretKey], health_path: str
     ) -> k8s.Container:
-        ports = {PORT_NAME: port, **({METRICS_PORT_NAME: self._metrics.port} if self._metrics else {})}
+        own = {METRICS_PORT_NAME: self._metrics.port} if self._metrics and self._metrics.port != port else {}
+        ports = {PORT_NAME: port, **own}
         mounts = {"tmp": "/tmp", **({self._volume.name: self._volume.path} if self._volume else {})}  # noqa: S108, the pod's own
         return k8s.Container(
             name=self._name,
@@ -224,7 +228,14 @@ class WebApp(Construct):
 
     def _exemptions(self, image: str) -> Iterator[Exemption]:
         yield exemptions.ONE_PAGE
-        yield exemptions.SPREAD if self._replicas.several else exemptions.ONE_POD
+        yield exemptions.SEVERAL_POLICIES
+        yield exemptions.ONE_NAME
+        if self._replicas.autoscaled:
+            yield exemptions.AUTOSCALED
+        if self._replicas.several:
+            yield exemptions.SPREAD
+        else:
+            yield from (exemptions.ONE_POD, exemptions.UNSPREAD)
         if self._alone:
             yield exemptions.ONE_AT_A_TIME
         if "@" in image:
@@ -291,7 +302,7 @@ class WebApp(Construct):
         k8s.KubeHorizontalPodAutoscalerV2(
             self,
             "autoscaler",
-            metadata=self._namespace.metadata(self._name),
+            metadata=self._namespace.metadata(self._name, as_annotations([exemptions.TWO_AT_LEAST])),
             spec=k8s.HorizontalPodAutoscalerSpecV2(
                 scale_target_ref=k8s.CrossVersionObjectReferenceV2(
                     api_version="apps/v1", kind="Deployment", name=self._name
@@ -348,6 +359,16 @@ def _check_port(name: str, port: int) -> None:
         raise ValueError(
             f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
             f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
+        )
+
+
+def _check_image(name: str, image: str, environment: Environment) -> None:
+    if environment.registry and image.endswith(":latest"):
+        raise ValueError(f"{name} has the image {image}, whose tag says nothing about what runs: name the release")
+    if environment.digests and "@" not in image:
+        raise ValueError(
+            f"{name} has the image {image} without a digest, which {environment.path} wants: write @sha256: and 64 "
+            "hexadecimal digits behind it, zeros as long as it is not known"
         )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import click
 
 from charts.environments import LOCAL, Environment
-from charts.images import unknown_digests
+from charts.images import UNKNOWN_DIGEST, images, unknown_digests
 from scripts import options
 from scripts.cluster import PORTS, k3d_cluster, terraform
-from scripts.tools import Tools, kubernetes_minor, wanted
+from scripts.tools import ROOT, Tools, kubernetes_minor, wanted
 from synth import ToolError
 from synth.versions import pinned
 
@@ -192,7 +192,18 @@ def unset_values(environment: Environment) -> list[Finding]:
         )
         for app in unknown_digests(environment)
     ]
-    return [*examples, *digests]
+    elsewhere = [
+        Finding(f"digest of {app}", "not known yet", f"its module in charts/ names the image of {app}", later=True)
+        for app in _rendered_without_digest(environment)
+        if app not in images()[environment.name]
+    ]
+    return [*examples, *digests, *elsewhere]
+
+
+def _rendered_without_digest(environment: Environment) -> list[str]:
+    """The apps in deploy/ whose image has the digest that no image has."""
+    deployments = (ROOT / environment.path / "apps").glob("*/deployment.yaml")
+    return sorted(file.parent.name for file in deployments if UNKNOWN_DIGEST in file.read_text("utf-8"))
 
 
 def _values(environment: Environment) -> Iterator[Finding]:

@@ -7,23 +7,23 @@ import click
 from charts.environments import ENVIRONMENTS, Environment, Storage
 from scripts.tools import ROOT
 from synth import DefinitionError
+from synth.manifest import load
 from synth.publish import write_file
 
 DOCUMENT = ROOT / "docs" / "environments.md"
 BEGIN, END = "<!-- begin: python -m scripts environments -->", "<!-- end -->"
 
-APPS = ("wiki", "test")
-
 
 def _hosts(environment: Environment) -> str:
-    labels = (*APPS, "rancher") if environment.rancher else APPS
-    return ", ".join(map(environment.host, labels))
+    routes = sorted((ROOT / environment.path).glob("*/*/virtualservice.yaml"))
+    return ", ".join(host for route in routes for host in load(route.read_text("utf-8"))[0]["spec"]["hosts"])
 
 
 def _images(environment: Environment) -> str:
     if environment.registry is None:
         return "imported into the nodes"
-    return f"from {environment.registry}, by tag{' and digest' if environment.digests else ''}"
+    by = "by tag and digest" if environment.digests else "by tag"
+    return f"{by}, from {environment.registry} where images.yaml names no other registry"
 
 
 def _storage(storage: Storage) -> str:
@@ -33,6 +33,7 @@ def _storage(storage: Storage) -> str:
 ROWS: dict[str, Callable[[Environment], str]] = {
     "tree": lambda e: f"`{e.path}`",
     "kubeconfig context": lambda e: f"`{e.context}`",
+    "follows": lambda e: f"`{e.git_branch}` of {e.git_url}",
     "hosts": _hosts,
     "TLS": lambda e: e.tls.server if e.tls else "none, Rancher's own passed through",
     "images": _images,
@@ -41,6 +42,7 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "pods of the test app": lambda e: str(e.test_app_replicas),
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",
+    "DNS beside CoreDNS": lambda e: ", ".join(e.dns_addresses) or "none",
     "traces": lambda e: f"{e.trace_sampling:g} % of the requests",
 }
 

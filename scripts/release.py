@@ -35,6 +35,8 @@ def release(app: str, version: str, environment: Environment, dry_run: bool) -> 
             "hexadecimal digits",
             param_hint="TAG[@DIGEST]",
         )
+    if environment.digests and match["digest"] == UNKNOWN_DIGEST:
+        raise DefinitionError(f"{environment.name} wants the digest of {app} {match['tag']}: zeros stand for none")
     now = _running(environment, app)
     _change(environment, app, Image(now.repository, match["tag"], match["digest"]), dry_run=dry_run)
 
@@ -56,9 +58,14 @@ def promote(app: str, source: Environment, target: Environment, dry_run: bool) -
             f"images.yaml: {source.name} takes {app} from another registry than {target.name} would: name the registry "
             f"in the repository {running.repository}"
         )
-    if running.digest == UNKNOWN_DIGEST or (target.digests and running.digest is None):
+    if running.digest == UNKNOWN_DIGEST:
         raise DefinitionError(
-            f"images.yaml: {source.name} runs {app} {running.tag} without a known digest, and {target.name} wants one: "
+            f"images.yaml: {source.name} runs {app} {running.tag} with a digest that is not known yet, so nothing can "
+            f"pull it: `python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
+        )
+    if target.digests and running.digest is None:
+        raise DefinitionError(
+            f"images.yaml: {source.name} runs {app} {running.tag} without a digest, and {target.name} wants one: "
             f"`python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
         )
     _change(target, app, running, dry_run=dry_run)

@@ -232,11 +232,16 @@ def _check_container(container: Document) -> Iterator[str]:
             yield f"has container {name} mount {mount['mountPath']!r}: a mount path begins with /"
     for what, names in (
         ("port name", (port.get("name") for port in container.get("ports", []))),
+        ("port", (_port_and_protocol(port) for port in container.get("ports", []))),
         ("environment variable", (variable["name"] for variable in container.get("env", []))),
         ("mount path", (mount["mountPath"] for mount in container.get("volumeMounts", []))),
     ):
         for twice in _repeated(names):
             yield f"has container {name} with the {what} {twice} twice: keep one"
+
+
+def _port_and_protocol(port: Document) -> str:
+    return f"{port['containerPort']}/{port.get('protocol', 'TCP')}"
 
 
 def _repeated(names: Iterable[str | None]) -> list[str]:

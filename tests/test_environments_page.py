@@ -1,6 +1,7 @@
 """What docs/environments.md says is so."""
 
 import re
+from dataclasses import fields
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ import yaml
 from charts import environments as values
 from charts.cluster import INGRESS_GATEWAY
 from charts.environments import PRODUCTION, STAGING
-from scripts.environments import DOCUMENT, table, with_table
+from scripts.environments import DOCUMENT, ROWS, table, with_table
 from synth import DefinitionError
 from synth.versions import pinned
 from tests.scripts.desk import Desk
@@ -39,7 +40,9 @@ def test_it_lists_exactly_the_values_to_set() -> None:
 
 
 def test_what_helm_installs_is_of_the_pinned_versions() -> None:
-    installed = dict(re.findall(r"helm upgrade --install (\S+) .*?--version (\S+)", PAGE))
+    installed = dict(
+        re.findall(r"helm upgrade --kube-context graphwiki-staging --install (\S+) .*?--version (\S+)", PAGE)
+    )
     assert installed == {
         "istio-base": pinned("istio"),
         "istio-cni": pinned("istio"),
@@ -53,8 +56,30 @@ def test_istiod_knows_the_gateway_that_the_challenges_come_through() -> None:
     configuration = yaml.safe_load((ROOT / "infra/managed/istiod.yaml").read_text("utf-8"))
     assert configuration["meshConfig"]["ingressSelector"] == INGRESS_GATEWAY.labels["istio"]
     assert configuration["meshConfig"]["ingressService"] == "istio-ingress"
-    assert configuration["pilot"] == {"cni": {"enabled": True}}
+    assert configuration["pilot"] == {"cni": {"enabled": True}, "autoscaleMin": 2}
     assert configuration["global"] == {"proxy": {"seccompProfile": {"type": "RuntimeDefault"}}}
+
+
+def test_a_drain_takes_one_of_the_gateways_pods_and_never_the_last() -> None:
+    configuration = yaml.safe_load((ROOT / "infra/managed/istio-ingress.yaml").read_text("utf-8"))
+    assert configuration["autoscaling"]["minReplicas"] == 2
+    assert configuration["podDisruptionBudget"] == {"maxUnavailable": 1}
+    (spread,) = configuration["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == INGRESS_GATEWAY.labels
+
+
+def test_every_fact_of_an_environment_is_in_the_table() -> None:
+    asked: set[str] = set()
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            asked.add(name)
+            return getattr(PRODUCTION, name)
+
+    for of in ROWS.values():
+        of(Watched())  # type: ignore[arg-type]
+    # The hosts are read from the routes, which the domain is part of.
+    assert {field.name for field in fields(PRODUCTION)} - asked == {"name", "domain"}
 
 
 def test_its_links_and_contexts_are_there() -> None:

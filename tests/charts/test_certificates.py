@@ -60,7 +60,8 @@ class TestWithTls:
         spec = the(f"{root(environment)}flux/flux-system", "Kustomization", "platform")["spec"]
         assert spec["wait"] is True
         assert spec["healthCheckExprs"] == [
-            {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "current": "true"}
+            {"apiVersion": "cert-manager.io/v1", "kind": kind, "current": "true"}
+            for kind in ("Certificate", "ClusterIssuer")
         ]
 
 

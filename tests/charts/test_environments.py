@@ -108,6 +108,39 @@ def test_storage_refuses_what_cannot_be(size: str, access_mode: str, sentence: s
     assert str(refused.value) == sentence
 
 
+@pytest.mark.parametrize("size", ["0", "500m"])
+def test_a_volume_has_a_whole_number_of_bytes(size: str) -> None:
+    with pytest.raises(ValueError, match=f"storage size {size} is no number of bytes: 5Gi is one"):
+        Storage(size)
+
+
+@pytest.mark.parametrize("storage_class", ["", "Fast SSD", "-fast"])
+def test_a_storage_class_has_a_name_or_is_left_out(storage_class: str) -> None:
+    with pytest.raises(ValueError, match=f"storage class '{storage_class}' is no name of one: leave it out for the"):
+        Storage("5Gi", storage_class)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"dns_addresses": ("node-cache",)},
+            "staging: dns_addresses has 'node-cache', which is no IP address: 169.254.20.10 is",
+        ),
+        ({"trace_sampling": "1"}, "staging: trace_sampling 1 is no percentage: 0 to 100 is one"),
+        ({"domain": "https://wiki"}, "staging: domain 'https://wiki' is no domain: wiki.example.com is one"),
+        (
+            {"registry": "https://r.example.com"},
+            "staging: registry 'https://r.example.com' is no host: registry.example",
+        ),
+        ({"git_branch": "-x"}, "staging: git_branch '-x' is no branch: write its name, as in main"),
+    ],
+)
+def test_a_fact_that_cannot_be_one_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        replace(STAGING, **change)
+
+
 @pytest.mark.parametrize(
     ("server", "email", "sentence"),
     [

@@ -10,7 +10,8 @@ def test_the_wiki_goes_before_the_test_app() -> None:
         values[the(f"apps/{app}", "Deployment")["spec"]["template"]["spec"]["priorityClassName"]]
         for app in ("graphwiki", "test-app")
     )
-    assert wiki > test > 0
+    # A pod without a class has 0: the gateway and istiod, of which no app may take the place.
+    assert 0 >= wiki > test >= -10
 
 
 def test_every_class_has_a_value_of_its_own_and_says_what_it_is_for() -> None:

@@ -1,12 +1,13 @@
 """WebApp's shape, as a snapshot of its defaults and assertions on what its options change."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cdk8s import App, Chart
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL, PRODUCTION, Environment, Replicas, Storage
+from charts.environments import LOCAL, PRODUCTION, STAGING, Environment, Replicas, Storage
 from charts.resources import Range, Resources
 from charts.web_app import Metrics, SecretKey, Volume, WebApp
 from synth.manifest import Document, dump, ordered
@@ -76,14 +77,46 @@ def test_the_namespace_may_have_another_name_than_the_app() -> None:
     )
 
 
-def test_an_app_with_a_range_of_replicas_in_production(snapshot: SnapshotAssertion) -> None:
-    found = objects(PRODUCTION, replicas=Replicas(2, 6), metrics=Metrics(9100))
+def test_an_app_with_a_range_of_replicas_in_staging(snapshot: SnapshotAssertion) -> None:
+    found = objects(STAGING, replicas=Replicas(2, 6), metrics=Metrics(9100))
     kinds = ("HorizontalPodAutoscaler", "Deployment", "VirtualService")
     assert dump(document for name, document in found.items() if name.startswith(kinds)) == snapshot
 
 
+def test_metrics_on_the_apps_own_port_are_the_same_port() -> None:
+    found = objects(STAGING, metrics=Metrics(8000))
+    assert [port["containerPort"] for port in container(found)["ports"]] == [8000]
+    annotations = found["Deployment/blog"]["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == "8000"
+
+
+@pytest.mark.parametrize(
+    ("environment", "image", "sentence"),
+    [
+        (
+            STAGING,
+            "blog:latest",
+            "blog has the image blog:latest, whose tag says nothing about what runs: name the release",
+        ),
+        (PRODUCTION, "blog:1.0", "blog has the image blog:1.0 without a digest, which deploy/production wants"),
+    ],
+)
+def test_an_image_that_an_environment_does_not_take_is_refused(
+    environment: Environment, image: str, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        objects(environment, image=image)
+
+
+def test_a_nodes_own_dns_cache_may_be_asked() -> None:
+    environment = replace(STAGING, dns_addresses=("169.254.20.10", "fd00::10"))
+    (rule,) = objects(environment)["NetworkPolicy/allow-dns"]["spec"]["egress"]
+    assert [peer["ipBlock"]["cidr"] for peer in rule["to"] if "ipBlock" in peer] == ["169.254.20.10/32", "fd00::10/128"]
+    assert len(rule["to"]) == 3
+
+
 def test_metrics_are_offered_to_the_sidecar_which_offers_them_to_prometheus() -> None:
-    found = objects(PRODUCTION, metrics=Metrics(9100, "/stats"))
+    found = objects(STAGING, metrics=Metrics(9100, "/stats"))
     assert container(found)["ports"][1] == {"name": "http-metrics", "containerPort": 9100, "protocol": "TCP"}
     annotations = found["Deployment/blog"]["spec"]["template"]["metadata"]["annotations"]
     assert {key: value for key, value in annotations.items() if key.startswith("prometheus.io/")} == {
@@ -96,7 +129,7 @@ def test_metrics_are_offered_to_the_sidecar_which_offers_them_to_prometheus() ->
 
 
 def test_an_app_without_metrics_says_nothing_of_them() -> None:
-    assert "prometheus.io" not in dump(objects(PRODUCTION).values())
+    assert "prometheus.io" not in dump(objects(STAGING).values())
 
 
 @pytest.mark.parametrize("metrics", [Metrics(80), Metrics(15020), Metrics(9100, "stats")])
@@ -136,7 +169,7 @@ def test_state_in_a_process_ends_before_the_next_one_starts() -> None:
     ("environment", "image", "policy"),
     [
         (LOCAL, "blog:1.0", "IfNotPresent"),
-        (PRODUCTION, "blog:1.0", "Always"),
+        (STAGING, "blog:1.0", "Always"),
         (PRODUCTION, f"blog:1.0@sha256:{'a' * 64}", "IfNotPresent"),
     ],
 )
@@ -157,9 +190,17 @@ def test_what_the_linters_would_say_is_answered_on_the_object_with_the_reason() 
         "long, deployment-replicas, it has one pod, deployment-strategy, two pods at once would write to the same "
         "files, container-image-pull-policy, the image is imported into the nodes, container-image-tag, each build "
         "has this tag",
-        "polaris.fairwinds.com/deploymentMissingReplicas-exempt": "true",
-        "polaris.fairwinds.com/pullPolicyNotAlways-exempt": "true",
-        "polaris.fairwinds.com/tagNotSpecified-exempt": "true",
+        **{
+            f"polaris.fairwinds.com/{rule}-exempt": "true"
+            for rule in (
+                "deploymentMissingReplicas",
+                "metadataAndInstanceMismatched",
+                "missingNetworkPolicy",
+                "pullPolicyNotAlways",
+                "tagNotSpecified",
+                "topologySpreadConstraint",
+            )
+        },
     }
 
 

@@ -203,14 +203,26 @@ class TestPromote:
         )
         assert compiled.check().code == 0
 
-    @pytest.mark.parametrize("line", ["", f"    digest: {UNKNOWN_DIGEST}\n"], ids=["no digest", "placeholder"])
-    def test_without_a_known_digest_nothing_gets_into_production(self, workshop: Workshop, line: str) -> None:
+    @pytest.mark.parametrize(
+        ("line", "what"),
+        [
+            ("", "without a digest, and production wants one"),
+            (
+                f"    digest: {UNKNOWN_DIGEST}\n",
+                "with a digest that is not known yet, so nothing can pull it",
+            ),
+        ],
+        ids=["no digest", "placeholder"],
+    )
+    def test_without_a_known_digest_nothing_gets_into_production(
+        self, workshop: Workshop, line: str, what: str
+    ) -> None:
         workshop.edit("images.yaml", "tag: 1.3.0  # of May\n", f"tag: 1.3.0  # of May\n{line}")
         before = state(workshop)
         ended = scripts(workshop, "promote", "graphwiki", "--from", "staging", "--to", "production")
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (
-            "images.yaml: staging runs graphwiki 1.3.0 without a known digest, and production wants one: "
+            f"images.yaml: staging runs graphwiki 1.3.0 {what}: "
             "`python -m scripts release graphwiki 1.3.0@DIGEST --env staging` first\n"
         )
         assert state(workshop) == before
@@ -243,7 +255,14 @@ class TestPromote:
         workshop.edit("images.yaml", DIGEST, f"sha256:{'0' * 64}")
         ended = scripts(workshop, "promote", "graphwiki", "--from", "production", "--to", "staging")
         assert ended.code == 1
-        assert "images.yaml: production runs graphwiki 1.2.0 without a known digest" in ended.err
+        assert "images.yaml: production runs graphwiki 1.2.0 with a digest that is not known yet" in ended.err
+
+    def test_the_placeholder_is_no_release_where_a_digest_is_wanted(self, workshop: Workshop) -> None:
+        before = state(workshop)
+        ended = scripts(workshop, "release", "graphwiki", f"2.0.0@{UNKNOWN_DIGEST}", "--env", "production")
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == "production wants the digest of graphwiki 2.0.0: zeros stand for none\n"
+        assert state(workshop) == before
 
     def test_a_dry_run_says_what_would_run_and_changes_nothing(self, workshop: Workshop) -> None:
         before = state(workshop)
