@@ -198,7 +198,7 @@ def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(
     assert ended.code == 0, ended.err
     assert "  added      deploy/production/apps/graphwiki/hpa.yaml\n" in ended.err
     deployment = (workshop.root / "deploy/production/apps/graphwiki/deployment.yaml").read_text()
-    assert "replicas:" not in deployment
+    assert "\n  replicas:" not in deployment
     assert "type: RollingUpdate" in deployment
     assert not (workshop.root / "deploy/staging/apps/graphwiki/hpa.yaml").exists()
 
