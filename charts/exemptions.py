@@ -88,6 +88,6 @@ def as_annotations(exemptions: Iterable[Exemption]) -> dict[str, str]:
     return {
         **{f"checkov.io/skip{number}": text for number, text in enumerate(checkov, 1)},
         **{f"ignore-check.kube-linter.io/{item.kube_linter}": item.reason for item in asked if item.kube_linter},
-        **({"kube-score/ignore": ", ".join(kube_score)} if kube_score else {}),
+        **({"kube-score/ignore": ",\n".join(kube_score)} if kube_score else {}),
         **{f"polaris.fairwinds.com/{item.polaris}-exempt": "true" for item in asked if item.polaris},
     }

@@ -260,7 +260,7 @@ def kube_score() -> Findings:
         allowed = [
             Broken(name, part)
             for name, annotations in exempted.items()
-            for part in annotations.get("kube-score/ignore", "").split(", ")
+            for part in map(str.strip, annotations.get("kube-score/ignore", "").split(","))
             # What is no rule is a reason: it has words.
             if part in rules or (part and " " not in part)
         ]

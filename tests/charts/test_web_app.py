@@ -186,10 +186,13 @@ def test_what_the_linters_would_say_is_answered_on_the_object_with_the_reason() 
         "ignore-check.kube-linter.io/latest-tag": "each build has this tag",
         "ignore-check.kube-linter.io/minimum-three-replicas": "it has one pod",
         "ignore-check.kube-linter.io/no-rolling-update-strategy": "two pods at once would write to the same files",
-        "kube-score/ignore": "pod-probes-identical, one page answers both questions and liveness waits three times as "
-        "long, deployment-replicas, it has one pod, deployment-strategy, two pods at once would write to the same "
-        "files, container-image-pull-policy, the image is imported into the nodes, container-image-tag, each build "
-        "has this tag",
+        "kube-score/ignore": (
+            "pod-probes-identical, one page answers both questions and liveness waits three times as long,\n"
+            "deployment-replicas, it has one pod,\n"
+            "deployment-strategy, two pods at once would write to the same files,\n"
+            "container-image-pull-policy, the image is imported into the nodes,\n"
+            "container-image-tag, each build has this tag"
+        ),
         **{
             f"polaris.fairwinds.com/{rule}-exempt": "true"
             for rule in (
