@@ -10,7 +10,7 @@ from pathlib import Path
 from scripts.tools import CACHE, Tools
 from synth import ToolError
 
-ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": ""}
+ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
 """What a caller may have set (GOFLAGS=-mod=vendor, say) must not reach a module that is not the caller's."""
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import click
+import yaml
 
 from charts.cluster import KEEP
 from charts.environments import ENVIRONMENTS
 from scripts.tools import ROOT
 from scripts.verify import UNITS
-from synth import ToolError
+from synth import DefinitionError, ToolError
 from synth.diff import Change, ObjectChange, as_markdown, compare_objects, counts, folded
 from synth.manifest import load
 from synth.tree import KUSTOMIZATION_FILE, KUSTOMIZATION_VERSION, Object, patched
@@ -80,8 +81,13 @@ def _objects(files: Files) -> dict[str, list[Object]]:
         tree = parts[0] if parts[1] in UNITS else "/".join(parts[:2])
         listing = files.get(str(PurePosixPath(path).with_name(KUSTOMIZATION_FILE)))
         kustomization = load(listing)[0] if listing else {}
-        for document in load(text):
-            if document["apiVersion"] != KUSTOMIZATION_VERSION:
+        try:
+            documents = load(text)
+        except yaml.YAMLError as error:
+            raise DefinitionError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        for document in documents:
+            # What is no object is a person's own file, which Flux does not apply.
+            if {"apiVersion", "kind", "metadata"} <= set(document) and document["apiVersion"] != KUSTOMIZATION_VERSION:
                 found.setdefault(tree, []).append(Object(patched(document, kustomization), "", path))
     return found
 

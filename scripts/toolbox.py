@@ -4,6 +4,7 @@ Go tools come from the modules in tools/, checkov from tools/checkov.txt into an
 wants older packages than the tests do. What is there already is not made again.
 """
 
+import fcntl
 import os
 import shutil
 import sys
@@ -32,11 +33,11 @@ def tool(name: str) -> Path:
         case "checkov":
             return _checkov()
         case "istioctl":
-            return _built(TOOLS / "istioctl") / name
+            return _built(TOOLS / "istioctl", name)
         case "tofu":
             return _tofu()
         case _ if name in GO_TOOLS:
-            return _built(TOOLS) / name
+            return _built(TOOLS, name)
     return Path(sys.executable).parent / name
 
 
@@ -50,8 +51,12 @@ def prepare(names: list[str]) -> None:
         needed = [name for name in names if name != "checkov" and not _is_there(name)]
         if needed:
             raise ToolError(f"{', '.join(needed)} cannot be built, go is not on PATH: install {wanted('go')}")
-    for name in names:
-        tool(name)
+    CACHE.mkdir(exist_ok=True)
+    # Two runs at once would build into one folder.
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in names:
+            tool(name)
 
 
 def all_there(names: list[str]) -> bool:
@@ -63,7 +68,8 @@ def _is_there(name: str) -> bool:
     if name in WHEELS:
         return True
     if name == "checkov":
-        return (_checkov_folder() / ".ready").exists()
+        folder = _checkov_folder()
+        return (folder / ".ready").exists() and (folder / "bin" / "python").exists()
     if name == "tofu":
         return (tofu.home() / "tofurc").exists()
     return (_folder(TOOLS / "istioctl" if name == "istioctl" else TOOLS) / name).exists()
@@ -75,16 +81,22 @@ def _folder(module: Path) -> Path:
     return CACHE / f"{module.name}-{pins.hexdigest()[:12]}"
 
 
-def _built(module: Path) -> Path:
-    """The folder with the tools of a Go module, of its tool lines."""
+def _built(module: Path, name: str) -> Path:
+    """A tool of a Go module, of its tool lines."""
     folder = _folder(module)
-    if not folder.exists():
+    if not (folder / name).exists():
         beside = folder.with_name(f".{folder.name}")
         shutil.rmtree(beside, ignore_errors=True)
         command = ("go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{beside}/", "tool")
-        Tools().run(*command, cwd=module, environment=os.environ | ENVIRONMENT, hint="is the network there?")
+        Tools().run(
+            *command,
+            cwd=module,
+            environment=os.environ | ENVIRONMENT,
+            hint="is the network there, and is Go 1.26 or newer?",
+        )
+        shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
-    return folder
+    return folder / name
 
 
 def _tofu() -> Path:
@@ -99,9 +111,9 @@ def _checkov_folder() -> Path:
 
 def _checkov() -> Path:
     folder = _checkov_folder()
-    # An environment cannot be moved, so a mark says that it is whole.
+    # An environment cannot be moved, and is one of a Python; a mark says that it is whole.
     whole = folder / ".ready"
-    if not whole.exists():
+    if not _is_there("checkov"):
         Tools().run(sys.executable, "-m", "venv", "--clear", folder)
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", CHECKOV_LOCK)
         Tools().run(folder / "bin" / "python", *install, hint="is the network there?")

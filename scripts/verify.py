@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from charts.cluster import COMPONENTS_FILE
 from charts.environments import ENVIRONMENTS, Environment
@@ -25,7 +27,9 @@ from synth.tree import KUSTOMIZATION_FILE, patched
 UNITS = ("flux", "platform", "apps")
 """The folders of an environment that Flux applies, each as a whole."""
 
-SHELL_SCRIPTS = (".ci/run", "infra/local/preflight.sh", "scripts/cdk8s")
+SHELL = re.compile(r"#!.*\b(ba|da|k)?sh\b")
+SEARCHED = (".ci", ".github", "charts", "containers", "infra", "scripts", "synth", "tests", "tools")
+"""Where shell scripts may be; nothing that is installed or generated is below these."""
 
 Findings = Iterator[str]
 
@@ -54,25 +58,31 @@ def verify(only: tuple[str, ...]) -> None:
         raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(JUDGES)}", param_hint="--only")
     judges = [judge for judge in JUDGES.values() if not only or judge.name in only]
     toolbox.prepare(sorted({name for judge in judges for name in judge.tools}))
-    faults = 0
+    faults, broken = 0, []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for judge, (findings, seconds) in zip(judges, pool.map(_timed, judges), strict=True):
-            verdict = f"{len(findings)} to mend" if findings else "ok"
+        for judge, (findings, seconds, failed) in zip(judges, pool.map(_timed, judges), strict=True):
+            verdict = "failed" if failed else f"{len(findings)} to mend" if findings else "ok"
+            broken += [f"{judge.name}: {failed}"] if failed else []
             click.echo(f"{judge.name:12}{seconds:5.1f} s  {verdict:10} {judge.what}")
             for finding in findings:
                 click.echo(f"  {finding}")
             faults += len(findings)
+    if broken:
+        raise ToolError("\n".join(broken))
     if faults:
         raise DefinitionError(f"{faults} {'fault' if faults == 1 else 'faults'} to mend; the lines above say where")
 
 
-def _timed(judge: Judge) -> tuple[list[str], float]:
-    start = time.monotonic()
+def _timed(judge: Judge) -> tuple[list[str], float, str]:
+    """What a judge finds, in how many seconds, and why it could not, empty where it could."""
+    start, failed = time.monotonic(), ""
     try:
         findings = list(judge.findings())
     except DefinitionError as error:
         findings = [str(error)]
-    return findings, time.monotonic() - start
+    except (ToolError, OSError) as error:
+        findings, failed = [], str(error)
+    return findings, time.monotonic() - start, failed
 
 
 def _run(
@@ -120,10 +130,8 @@ def _files(pattern: str) -> list[Path]:
 
 
 def kustomize() -> Findings:
-    for environment in ENVIRONMENTS:
-        for unit in UNITS:
-            for file in sorted((ROOT / environment.path / unit).rglob(KUSTOMIZATION_FILE)):
-                yield from _built_as_rendered(file.parent)
+    for file in sorted((ROOT / "deploy").rglob(KUSTOMIZATION_FILE)):
+        yield from _built_as_rendered(file.parent)
 
 
 def _built_as_rendered(folder: Path) -> Findings:
@@ -134,7 +142,7 @@ def _built_as_rendered(folder: Path) -> Findings:
     if done.returncode != 0:
         yield f"{place}: {_last_line(done)}"
         return
-    listed = load((folder / KUSTOMIZATION_FILE).read_text("utf-8"))[0]["resources"]
+    listed = _documents(folder / KUSTOMIZATION_FILE)[0].get("resources", [])
     for name in sorted({entry.name for entry in folder.iterdir()} - {KUSTOMIZATION_FILE, *listed}):
         yield f"{place}: {KUSTOMIZATION_FILE} does not list {name}, so it would be lost"
     built, rendered = load(done.stdout), list(_listed(folder))
@@ -150,11 +158,30 @@ def _built_as_rendered(folder: Path) -> Findings:
 
 def _listed(folder: Path) -> Iterator[Document]:
     """The objects of a folder as its kustomization lists them, with its patches."""
-    kustomization = load((folder / KUSTOMIZATION_FILE).read_text("utf-8"))[0]
-    for name in kustomization["resources"]:
+    kustomization = _documents(folder / KUSTOMIZATION_FILE)[0]
+    for name in kustomization.get("resources", []):
         place = folder / name
-        for document in _listed(place) if place.is_dir() else load(place.read_text("utf-8")):
+        for document in _listed(place) if place.is_dir() else _documents(place):
             yield patched(document, kustomization)
+
+
+def _documents(file: Path) -> list[Document]:
+    """The objects of a file.
+
+    Raises:
+        DefinitionError: it is no YAML, or something in it is no object.
+    """
+    try:
+        documents = load(file.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"{file.relative_to(ROOT)} is no YAML: {' '.join(str(error).split())}") from error
+    for document in documents:
+        kustomization = file.name == KUSTOMIZATION_FILE
+        if not (isinstance(document, dict) and (kustomization or {"kind", "metadata"} <= document.keys())):
+            raise DefinitionError(
+                f"{file.relative_to(ROOT)} has something that is no Kubernetes object: keep it elsewhere"
+            )
+    return documents or [{}]
 
 
 def _identity(document: Document) -> str:
@@ -217,7 +244,7 @@ def _undecorated(environment: Environment, folder: Path) -> Iterator[tuple[str, 
         for file in sorted((ROOT / environment.path / unit).rglob("*.yaml")):
             if file.name in (KUSTOMIZATION_FILE, COMPONENTS_FILE):
                 continue
-            documents = load(file.read_text("utf-8"))
+            documents = _documents(file)
             for document in documents:
                 annotations = document["metadata"].pop("annotations", {})
                 kept = {key: text for key, text in annotations.items() if not key.startswith(EXEMPTING)}
@@ -257,13 +284,15 @@ def kube_score() -> Findings:
                 rules.add(check["check"]["id"])
                 if not check["skipped"] and check["grade"] < GOOD:
                     texts[Broken(name, check["check"]["id"])] = check["check"]["name"]
-        allowed = [
-            Broken(name, part)
-            for name, annotations in exempted.items()
-            for part in map(str.strip, annotations.get("kube-score/ignore", "").split(","))
-            # What is no rule is a reason: it has words.
-            if part in rules or (part and " " not in part)
-        ]
+        allowed = []
+        for name, annotations in exempted.items():
+            parts = [part.strip() for part in annotations.get("kube-score/ignore", "").split(",") if part.strip()]
+            for part, following in zip(parts, [*parts, ""][1:], strict=True):
+                # What is no rule is a reason: it has words.
+                if part in rules or " " not in part:
+                    allowed.append(Broken(name, part))
+                    if " " not in following:
+                        yield f"{environment.path}: {name} is exempted from {part} without a reason: write it behind"
         yield from _compared(environment.path, texts, allowed, texts)
 
 
@@ -292,8 +321,12 @@ def checkov() -> Findings:
     # Flux's own manifest is built into flux/, so that is left out here as well.
     applied = [Path(environment.path, unit) for environment in ENVIRONMENTS for unit in ("platform", "apps")]
     others = ("terraform", "dockerfile", "github_actions")
-    for item in (*_checkov(["kustomize"], *applied), *_checkov(others, "infra", "containers", ".github")):
-        yield f"{item['file_path']}: {item['resource']} breaks {item['check_id']}: {item['check_name']}"
+    found = [*_checkov(["kustomize"], *applied), *_checkov(others, "infra", "containers", ".github")]
+    # One with several folders tells some of what is in one again for the next.
+    yield from dict.fromkeys(
+        f"{item['repo_file_path'].lstrip('/')}: {item['resource']} breaks {item['check_id']}: {item['check_name']}"
+        for item in found
+    )
 
 
 def _checkov(frameworks: Iterable[str], *folders: str | Path) -> list[Document]:
@@ -305,6 +338,8 @@ def _checkov(frameworks: Iterable[str], *folders: str | Path) -> list[Document]:
     done = _run("checkov", *places, *chosen, *options, environment=os.environ | {"PATH": path})
     # An answer for each folder, and in it one for each framework where there are several.
     answers = [answer for part in _answers(done) for answer in (part if isinstance(part, list) else [part])]
+    if unread := [name for answer in answers for name in answer.get("results", {}).get("parsing_errors", [])]:
+        raise DefinitionError(f"checkov cannot read {', '.join(dict.fromkeys(unread))}")
     return [item for answer in answers for item in answer.get("results", {}).get("failed_checks", [])]
 
 
@@ -326,21 +361,30 @@ DEVELOPMENT_OVERRIDES = "Provider development overrides are in effect"
 
 
 def hadolint() -> Findings:
-    yield from _lines(_run("hadolint", *_files("containers/*/Dockerfile")))
+    files = [path for path in _files("containers/**/*Dockerfile*") if path.suffix != ".dockerignore"]
+    yield from _lines(_run("hadolint", *files))
 
 
 def shellcheck() -> Findings:
-    yield from _lines(_run("shellcheck", "--format=gcc", *SHELL_SCRIPTS))
+    yield from _lines(_run("shellcheck", "--format=gcc", *_shell_scripts()))
+
+
+def _shell_scripts() -> list[Path]:
+    """Every file that is a shell script by its first line."""
+    files = (file for folder in SEARCHED for file in _files(f"{folder}/**/*") if (ROOT / file).is_file())
+    return [file for file in files if SHELL.match((ROOT / file).read_bytes()[:80].decode(errors="replace"))]
 
 
 def actionlint() -> Findings:
     # It runs shellcheck on what the steps run.
     options = ("-no-color", "-oneline", "-shellcheck", toolbox.tool("shellcheck"))
-    yield from _lines(_run("actionlint", *options, *_files(".github/workflows/*.yml")))
+    yield from _lines(_run("actionlint", *options, *_files(".github/workflows/*.y*ml")))
 
 
 def zizmor() -> Findings:
-    for finding in _answers(_run("zizmor", "--offline", "--no-progress", "--format=json", "."))[0]:
+    for finding in _answers(_run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format=json", "."))[
+        0
+    ]:
         places = [place for place in finding["locations"] if place["symbolic"]["kind"] == "Primary"]
         for place in places:
             file = place["symbolic"]["key"]["Local"]["verbatim_path"].removeprefix("./")

@@ -1,5 +1,6 @@
 """The gate itself: each tool finds what only it can find, and none is skipped in silence."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from scripts import toolbox
 from scripts.tools import CACHE
 from scripts.verify import JUDGES
-from tests.workshop import Ended, Workshop
+from tests.workshop import ROOT, Ended, Workshop
 
 TOOLS = sorted({name for judge in JUDGES.values() for name in judge.tools})
 
@@ -81,6 +82,10 @@ FAULTS = {
 }
 
 
+COMMENTS = [(".github/workflows/image.yml", "checkov:skip=CKV_GHA_7:")]
+"""Every place where a tool is told in a comment to overlook something, ruff's and mypy's aside."""
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     workshop = Workshop.at(tmp_path)
@@ -130,6 +135,9 @@ def test_an_exemption_that_is_not_needed_or_has_no_reason_is_a_fault(workshop: W
     workshop.edit(deployment, "strategy:\n    type: Recreate", "strategy:\n    type: RollingUpdate")
     workshop.edit(deployment, "    checkov.io/skip1: ", "    checkov.io/skip9: CKV_K8S_8=no\n    checkov.io/skip1: ")
     workshop.edit(deployment, "CKV_K8S_14=each build has this tag", "CKV_K8S_14")
+    workshop.edit(deployment, "container-image-tag, each build has this tag", "container-image-tag")
+    for path, comment in COMMENTS:
+        workshop.edit(path, comment, "skipped:")
     ended = verify(workshop, "kube-score", "checkov")
     assert ended.code == 1
     exempted = "deploy: Deployment graphwiki/graphwiki is exempted from"
@@ -137,8 +145,12 @@ def test_an_exemption_that_is_not_needed_or_has_no_reason_is_a_fault(workshop: W
         "checkov": [
             f"{exempted} CKV_K8S_14 without a reason: write it behind =",
             f"{exempted} CKV_K8S_8, which it does not break: charts/exemptions.py",
+            next(finding for finding in findings(ended)["checkov"] if ".github/workflows/image.yml" in finding),
         ],
-        "kube-score": [f"{exempted} deployment-strategy, which it does not break: charts/exemptions.py"],
+        "kube-score": [
+            f"{exempted} container-image-tag without a reason: write it behind",
+            f"{exempted} deployment-strategy, which it does not break: charts/exemptions.py",
+        ],
     }
 
 
@@ -180,3 +192,58 @@ def test_an_unknown_judge_is_refused_with_those_that_there_are(workshop: Worksho
     ended = verify(workshop, "helm")
     assert ended.code == 2
     assert "helm: there are checkov, kustomize, " in " ".join(ended.err.split())
+
+
+def test_no_other_comment_tells_a_tool_to_overlook_something() -> None:
+    telling = re.compile(r"(checkov:skip=\w+:|hadolint ignore=|shellcheck disable=|zizmor: ignore|yamllint disable)")
+    places = [
+        (path, match[0])
+        for folder in ("containers", "infra", ".github", ".ci", "scripts")
+        for file in sorted((ROOT / folder).rglob("*"))
+        if file.is_file() and (path := file.relative_to(ROOT).as_posix()) and file.suffix != ".pyc"
+        for match in telling.finditer(file.read_text("utf-8", errors="replace"))
+    ]
+    assert places == COMMENTS
+
+
+@tools
+def test_a_fault_in_a_new_file_is_found(workshop: Workshop) -> None:
+    (workshop.root / "scripts/new.sh").write_text("#!/bin/sh\nls $1\n")
+    (workshop.root / "containers/graphwiki/Dockerfile.other").write_text("FROM python:3.13\nRUN cd /tmp && ls\n")
+    (workshop.root / ".github/workflows/new.yaml").write_text("on: push\njobs: {}\n")
+    extra = workshop.root / "deploy/extra"
+    extra.mkdir()
+    (extra / "kustomization.yaml").write_text("resources: [nothing.yaml]\n")
+    said = findings(verify(workshop, "shellcheck", "hadolint", "actionlint", "kustomize"))
+    for judge, part in (
+        ("shellcheck", "scripts/new.sh:2"),
+        ("hadolint", "Dockerfile.other:2 DL3003"),
+        ("actionlint", ".github/workflows/new.yaml"),
+        ("kustomize", "deploy/extra: "),
+    ):
+        assert any(part in finding for finding in said[judge]), said[judge]
+
+
+@tools
+@pytest.mark.parametrize("text", ["just words\n", "a: [\n"], ids=["no object", "no YAML"])
+def test_a_persons_own_file_in_deploy_is_told_in_a_sentence(workshop: Workshop, text: str) -> None:
+    (workshop.root / f"deploy/{WIKI}/notes.yaml").write_text(text)
+    ended = verify(workshop, "kube-score")
+    assert ended.code == 1
+    (finding,) = findings(ended)["kube-score"]
+    assert finding.startswith(f"deploy/{WIKI}/notes.yaml ")
+    assert "Traceback" not in ended.err
+
+
+@tools
+def test_a_tool_that_breaks_hides_no_other(workshop: Workshop) -> None:
+    (workshop.root / ".cache").unlink()
+    scorer = toolbox.tool("kube-score")
+    place = workshop.root / ".cache" / scorer.parent.name
+    shutil.copytree(scorer.parent, place)
+    (place / scorer.name).write_text("#!/bin/sh\necho boom >&2\nexit 1\n")
+    workshop.edit("cdk8s.yaml", "output: dist\n", "output: dist  \n")
+    ended = verify(workshop, "kube-score", "yamllint")
+    assert ended.code == 3
+    assert ended.err == "kube-score: kube-score gave no JSON, exit code 1: boom\n"
+    assert findings(ended)["yamllint"] == ["./cdk8s.yaml:3:13: [error] trailing spaces (trailing-spaces)"]
