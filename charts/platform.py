@@ -27,7 +27,7 @@ def folders(app: App, environment: Environment) -> list[Folder]:
     Raises:
         DefinitionError: an entry of APPS leads to no application.
     """
-    apps = [_chart(entry)(app, environment) for entry in APPS]
+    apps = [chart(app, environment) for chart in [_chart(entry) for entry in APPS]]
     for entry, chart in zip(APPS, apps, strict=True):
         if not hasattr(chart, "app"):
             raise DefinitionError(f"charts/__init__.py: {entry} has no WebApp as its attribute app, as GraphWiki has")
@@ -51,6 +51,8 @@ def _chart(entry: str) -> Any:
             f"charts/__init__.py: APPS has {entry!r}: write a module of charts/ and its chart in quotes, as in "
             '"graphwiki.GraphWiki", with a comma behind each'
         )
+    if APPS.count(entry) > 1:
+        raise DefinitionError(f"charts/__init__.py: APPS has {entry} twice: keep one")
     module, _, name = entry.partition(".")
     if find_spec(f"charts.{module}") is None:
         raise DefinitionError(f"charts/__init__.py: APPS has {entry}, but there is no charts/{module}.py")
