@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from synth.fields import SUBDOMAIN
 from synth.quantity import quantity
 
 # Yours to set before a real roll-out: as long as one of them is an example.com name, `python -m scripts doctor` says
@@ -14,8 +15,10 @@ REGISTRY = "registry.example.com"
 ACME_EMAIL = "platform@example.com"
 STORAGE_CLASS = "storage.example.com"
 
+UNITS = ("flux", "platform", "apps")
+"""The folders of an environment's tree that Flux applies, each as a whole."""
+
 EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
-LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 ACCESS_MODES = ("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -94,7 +97,7 @@ class Storage:
             raise ValueError(f"storage size {error}") from None
         if size < 1 or size != int(size):
             raise ValueError(f"storage size {self.size} is no number of bytes: 5Gi is one")
-        if self.storage_class is not None and not re.fullmatch(rf"{LABEL}(\.{LABEL})*", self.storage_class):
+        if self.storage_class is not None and not SUBDOMAIN.fullmatch(self.storage_class):
             raise ValueError(
                 f"storage class {self.storage_class!r} is no name of one: leave it out for the cluster's default class"
             )
@@ -155,13 +158,13 @@ class Environment:
             raise ValueError(f"{self.name}: git_branch {self.git_branch!r} is no branch: write its name, as in main")
         if not re.fullmatch(r"deploy(/[a-z0-9-]+)?", self.path):
             raise ValueError(f"{self.name}: path {self.path!r} is no tree: it is deploy, or a folder just below it")
-        if not re.fullmatch(rf"{LABEL}(\.{LABEL})*", self.domain):
+        if not SUBDOMAIN.fullmatch(self.domain):
             raise ValueError(
                 f"{self.name}: domain {self.domain!r} is no domain: wiki.example.com is one, without a scheme"
             )
-        if self.registry is not None and not re.fullmatch(rf"{LABEL}(\.{LABEL})*(:\d+)?", self.registry):
+        if self.registry is not None and not re.fullmatch(rf"{SUBDOMAIN.pattern}(:\d+)?", self.registry):
             raise ValueError(f"{self.name}: registry {self.registry!r} is no host: registry.example.com is one")
-        if self.path in ("deploy/apps", "deploy/flux", "deploy/platform"):
+        if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
         for address in self.dns_addresses:
             if not _is_address(address):
@@ -232,3 +235,9 @@ PRODUCTION = Environment(
 )
 
 ENVIRONMENTS = (LOCAL, STAGING, PRODUCTION)
+
+
+def root_of(path: str) -> str:
+    """The folder of the environment whose tree has a path: `deploy`, or `deploy/staging`."""
+    top, below, *_ = path.split("/")
+    return top if below in UNITS else f"{top}/{below}"

@@ -11,6 +11,7 @@ import yaml
 from charts import APPS, app_name
 from charts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
+from synth.fields import DIGEST, TAG
 
 IMAGES_FILE = Path(__file__).parent.parent / "images.yaml"
 
@@ -19,8 +20,6 @@ UNKNOWN_DIGEST = f"sha256:{'0' * 64}"
 
 # https://github.com/distribution/reference
 REPOSITORY = re.compile(r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 APP_NAMES = tuple(map(app_name, APPS))
 FIELDS = ("repository", "tag", "digest")
 

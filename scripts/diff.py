@@ -2,11 +2,10 @@
 
 import click
 
-from charts.environments import ENVIRONMENTS, Environment
+from charts.environments import Environment, root_of
 from scripts import options
 from synth.diff import Change, as_markdown, as_text, compare_objects, counts, hosts
 from synth.runtime import start
-from synth.tree import Object, Tree
 
 COLOURS = {Change.ADDED: "green", Change.REMOVED: "red", Change.CHANGED: None, None: None}
 
@@ -27,7 +26,7 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     from charts.platform import compile_platform
 
     tree = compile_platform()
-    before, after = _objects(tree, first), _objects(tree, second)
+    before, after = ([item for item in tree.objects() if root_of(item.path) == e.path] for e in (first, second))
     changes = compare_objects(before, after, (first.path, second.path))
     names = (first.name, second.name)
     rows = _side_by_side(hosts(before), hosts(after), names)
@@ -47,15 +46,6 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     for line, change in as_text(changes):
         click.secho(line, fg=COLOURS[change])
     click.echo(f"\n{summary}")
-
-
-def _objects(tree: Tree, environment: Environment) -> list[Object]:
-    others = [item.path for item in ENVIRONMENTS if item.path.startswith(f"{environment.path}/")]
-    return [
-        item
-        for item in tree.objects()
-        if item.path.startswith(f"{environment.path}/") and not item.path.startswith(tuple(f"{o}/" for o in others))
-    ]
 
 
 def _side_by_side(

@@ -10,11 +10,12 @@ from charts.images import image as image_of
 from scripts import options
 from scripts.cluster import k3d_cluster
 from scripts.tools import ROOT, Tools
+from synth.fields import TAG
 
 WIKI = "graphwiki"
 DOCKERFILE = ROOT / "containers" / "graphwiki" / "Dockerfile"
 # A repository with a registry's host before it, and a tag: https://github.com/distribution/reference
-REMOTE = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
+REMOTE = re.compile(rf"[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+:(?P<tag>{TAG.pattern})")
 
 
 def checkout_option(command: options.Command) -> options.Command:

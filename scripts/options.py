@@ -7,6 +7,8 @@ import click
 
 from charts.environments import ENVIRONMENTS, LOCAL, Environment
 
+NAMES = click.Choice([item.name for item in ENVIRONMENTS])
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -25,7 +27,7 @@ def environment(command: Command) -> Command:
     return click.option(
         "--env",
         "environment",
-        type=click.Choice([item.name for item in ENVIRONMENTS]),
+        type=NAMES,
         default=LOCAL.name,
         show_default=True,
         callback=_environment,
@@ -38,7 +40,7 @@ def environment_named(option: str, parameter: str) -> Callable[[Command], Comman
     return click.option(
         option,
         parameter,
-        type=click.Choice([item.name for item in ENVIRONMENTS]),
+        type=NAMES,
         required=True,
         callback=_environment,
         help="The environment, as charts/environments.py has it.",
@@ -47,8 +49,7 @@ def environment_named(option: str, parameter: str) -> Callable[[Command], Comman
 
 def environment_argument(parameter: str) -> Callable[[Command], Command]:
     """The name of an environment as an argument."""
-    names = [item.name for item in ENVIRONMENTS]
-    return click.argument(parameter, type=click.Choice(names), callback=_environment, metavar=parameter.upper())
+    return click.argument(parameter, type=NAMES, callback=_environment, metavar=parameter.upper())
 
 
 class Declined(Exception):  # noqa: N818, an answer and no error

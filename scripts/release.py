@@ -6,10 +6,11 @@ import click
 import yaml
 
 from charts.environments import Environment
-from charts.images import DIGEST, IMAGES_FILE, TAG, UNKNOWN_DIGEST, Image, images, parse, read
+from charts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse, read
 from scripts import options
 from scripts.tools import ROOT
 from synth import DefinitionError
+from synth.fields import DIGEST, TAG
 from synth.publish import publish, summary, write_file
 from synth.runtime import start
 

@@ -10,9 +10,8 @@ import click
 import yaml
 
 from charts.cluster import KEEP
-from charts.environments import ENVIRONMENTS
+from charts.environments import ENVIRONMENTS, root_of
 from scripts.tools import ROOT
-from scripts.verify import UNITS
 from synth import DefinitionError, ToolError
 from synth.diff import Change, ObjectChange, as_markdown, compare_objects, counts, folded
 from synth.manifest import load
@@ -77,8 +76,6 @@ def _objects(files: Files) -> dict[str, list[Object]]:
     """The objects of every environment's tree, by the environment's folder."""
     found: dict[str, list[Object]] = {}
     for path, text in files.items():
-        parts = PurePosixPath(path).parts
-        tree = parts[0] if parts[1] in UNITS else "/".join(parts[:2])
         listing = files.get(str(PurePosixPath(path).with_name(KUSTOMIZATION_FILE)))
         kustomization = load(listing)[0] if listing else {}
         try:
@@ -88,7 +85,7 @@ def _objects(files: Files) -> dict[str, list[Object]]:
         for document in documents:
             # What is no object is a person's own file, which Flux does not apply.
             if {"apiVersion", "kind", "metadata"} <= set(document) and document["apiVersion"] != KUSTOMIZATION_VERSION:
-                found.setdefault(tree, []).append(Object(patched(document, kustomization), "", path))
+                found.setdefault(root_of(path), []).append(Object(patched(document, kustomization), "", path))
     return found
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import sys
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _is_there(name: str) -> bool:
     return (_folder(TOOLS / "istioctl" if name == "istioctl" else TOOLS) / name).exists()
 
 
+@cache
 def _folder(module: Path) -> Path:
     """Where the tools of a module belong, by what it pins."""
     pins = sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())

@@ -16,16 +16,13 @@ import click
 import yaml
 
 from charts.cluster import COMPONENTS_FILE
-from charts.environments import ENVIRONMENTS, Environment
+from charts.environments import ENVIRONMENTS, UNITS, Environment
 from scripts import tofu, toolbox
 from scripts.schemas import kubernetes_version, write_schemas
 from scripts.tools import ROOT
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, dump, load
 from synth.tree import KUSTOMIZATION_FILE, patched
-
-UNITS = ("flux", "platform", "apps")
-"""The folders of an environment that Flux applies, each as a whole."""
 
 SHELL = re.compile(r"#!.*\b(ba|da|k)?sh\b")
 SEARCHED = (".ci", ".github", "charts", "containers", "infra", "scripts", "synth", "tests", "tools")
@@ -382,9 +379,8 @@ def actionlint() -> Findings:
 
 
 def zizmor() -> Findings:
-    for finding in _answers(_run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format=json", "."))[
-        0
-    ]:
+    done = _run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format=json", ".")
+    for finding in _answers(done)[0]:
         places = [place for place in finding["locations"] if place["symbolic"]["kind"] == "Primary"]
         for place in places:
             file = place["symbolic"]["key"]["Local"]["verbatim_path"].removeprefix("./")

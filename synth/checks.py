@@ -17,7 +17,7 @@ from synth.cluster import (
 )
 from synth.fields import check_fields
 from synth.manifest import Document
-from synth.pods import containers
+from synth.pods import containers, ports
 from synth.tree import Object, Tree
 
 
@@ -39,15 +39,13 @@ def fields_are_valid(cluster: Cluster) -> Iterator[Violation]:
 def identities_are_unique(cluster: Cluster) -> Iterator[Violation]:
     first: dict[tuple[str, str, str, str], Object] = {}
     for item in cluster.objects:
-        identity = (item.group, item.kind, item.namespace, item.name)
-        if identity in first:
-            other = first[identity]
+        if other := first.get(item.identity):
             where = f" in namespace {item.namespace}" if item.namespace else ""
             yield Violation(
                 item,
                 f"is defined twice{where}, here and in {other.folder} ({other.source}): rename one or drop it",
             )
-        first.setdefault(identity, item)
+        first.setdefault(item.identity, item)
 
 
 def nothing_provided_is_defined(cluster: Cluster) -> Iterator[Violation]:
@@ -68,8 +66,7 @@ def namespaces_exist(cluster: Cluster) -> Iterator[Violation]:
         elif not cluster.find("Namespace", "", item.namespace):
             yield Violation(
                 item,
-                f"is in namespace {item.namespace}, which is neither made here nor provided; "
-                f"there are {cluster.names('Namespace', '')}",
+                f"is in namespace {item.namespace}, {cluster.unknown('Namespace', '')}",
             )
 
 
@@ -96,8 +93,7 @@ def pods_find_what_they_name(cluster: Cluster) -> Iterator[Violation]:
                 where = f" in namespace {namespace}" if namespace else ""
                 yield Violation(
                     item,
-                    f"needs {kind} {name}{where}, which is neither made here nor provided; "
-                    f"there are {cluster.names(kind, namespace)}",
+                    f"needs {kind} {name}{where}, {cluster.unknown(kind, namespace)}",
                 )
 
 
@@ -107,8 +103,7 @@ def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
         if name and not cluster.find("StorageClass", "", name):
             yield Violation(
                 item,
-                f"wants StorageClass {name}, which is neither made here nor provided; there are "
-                f"{cluster.names('StorageClass', '')}",
+                f"wants StorageClass {name}, {cluster.unknown('StorageClass', '')}",
             )
 
 
@@ -126,7 +121,7 @@ def services_reach_one_workload(cluster: Cluster) -> Iterator[Violation]:
                 f"{item.namespace}, but are those of {found}",
             )
             continue
-        offered = _ports(targets[0].document)
+        offered = ports(containers(targets[0].document))
         for port in item.spec.get("ports", []):
             target = port.get("targetPort", port["port"])
             if target not in offered:
@@ -135,11 +130,6 @@ def services_reach_one_workload(cluster: Cluster) -> Iterator[Violation]:
                     f"sends port {port['port']} to target port {target}, but the pods of {targets[0]} offer "
                     f"{', '.join(map(str, offered)) or 'none'}",
                 )
-
-
-def _ports(workload: Document) -> list[str | int]:
-    ports = [port for container in containers(workload) for port in container.get("ports", [])]
-    return [*(port["name"] for port in ports if "name" in port), *(port["containerPort"] for port in ports)]
 
 
 def network_policies_select_pods(cluster: Cluster) -> Iterator[Violation]:
@@ -165,8 +155,7 @@ def _peer_exists(cluster: Cluster, policy: Object, direction: str, peer: Documen
     if not cluster.find("Namespace", "", namespace):
         yield Violation(
             policy,
-            f"names namespace {namespace} for {direction}, which is neither made here nor provided; "
-            f"there are {cluster.names('Namespace', '')}",
+            f"names namespace {namespace} for {direction}, {cluster.unknown('Namespace', '')}",
         )
     elif "podSelector" in peer:
         labels = peer["podSelector"].get("matchLabels") or {}

@@ -94,6 +94,10 @@ class Cluster:
         """The objects of a kind in a namespace, for the part of a sentence that says what would be right."""
         return ", ".join(self._placed[kind, namespace]) or "none"
 
+    def unknown(self, kind: str, namespace: str) -> str:
+        """The part of a sentence about an object of a kind that is not there, with those that are."""
+        return f"which is neither made here nor provided; there are {self.names(kind, namespace)}"
+
     def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
         """The tree's workloads in a namespace whose pods have these labels."""
         return [item for own, item in self._pods[namespace] if item is not None and labels.items() <= own.items()]

@@ -50,16 +50,13 @@ class ObjectChange:
         return f"{self.item.kind} {where}{self.item.name}"
 
 
-Keyed = dict[tuple[str, str, str, str], Object]
-
-
 def compare_objects(before: Iterable[Object], after: Iterable[Object], roots: tuple[str, str]) -> list[ObjectChange]:
     """Every object that differs, by folder, in the order of the second set and then of the first.
 
     Objects are the same by API group, kind, namespace and name. `roots` are the folders that the two sets' paths begin
     with; the result names folders below them.
     """
-    old, new = _keyed(before), _keyed(after)
+    old, new = ({item.identity: item for item in side} for side in (before, after))
     changes = []
     for key, item in new.items():
         folder = item.folder.removeprefix(f"{roots[1]}/")
@@ -72,10 +69,6 @@ def compare_objects(before: Iterable[Object], after: Iterable[Object], roots: tu
             changes.append(ObjectChange(Change.REMOVED, item, item.folder.removeprefix(f"{roots[0]}/")))
     order = list(dict.fromkeys(change.folder for change in changes))
     return sorted(changes, key=lambda change: order.index(change.folder))
-
-
-def _keyed(objects: Iterable[Object]) -> Keyed:
-    return {(item.group, item.kind, item.namespace, item.name): item for item in objects}
 
 
 class _Nothing:

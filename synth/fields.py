@@ -10,7 +10,7 @@ from typing import Any
 
 from synth.manifest import Document
 from synth.metadata import check_metadata
-from synth.pods import PROBES, check_pods, containers, pod_spec
+from synth.pods import PROBES, check_pods, containers, pod_spec, ports
 from synth.quantity import quantity
 from synth.secrets import check_secrets
 from synth.tree import Object
@@ -25,9 +25,11 @@ SUBDOMAIN_LENGTH = 253
 MADE_UP_NAME = re.compile(r".*-c[0-9a-f]{7}")
 
 # https://github.com/distribution/reference: host and path, a tag, a digest.
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 IMAGE = re.compile(
     r"[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
-    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+    rf"(:{TAG.pattern})?(@{DIGEST.pattern})?"
 )
 VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 # What IANA calls a service name: https://www.rfc-editor.org/rfc/rfc6335#section-5.1
@@ -249,8 +251,7 @@ def _repeated(names: Iterable[str | None]) -> list[str]:
 
 
 def _check_probes(container: Document) -> Iterator[str]:
-    ports = container.get("ports", [])
-    offered = [port["name"] for port in ports if "name" in port] + [port["containerPort"] for port in ports]
+    offered = ports([container])
     for kind in PROBES:
         probe = container.get(kind, {})
         for action in ("httpGet", "tcpSocket", "grpc"):

@@ -4,7 +4,7 @@ The API server refuses a pod that breaks the standard only when the pod is made,
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from synth.manifest import Document
@@ -37,6 +37,12 @@ def containers(document: Document) -> list[Document]:
     """The init containers and containers of a workload."""
     spec = pod_spec(document)
     return [*spec.get("initContainers", []), *spec.get("containers", [])]
+
+
+def ports(containers: Iterable[Document]) -> list[str | int]:
+    """The names and the numbers of the ports that containers declare."""
+    declared = [port for container in containers for port in container.get("ports", [])]
+    return [*(port["name"] for port in declared if "name" in port), *(port["containerPort"] for port in declared)]
 
 
 def check_pods(document: Document) -> Iterator[str]:

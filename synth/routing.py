@@ -38,8 +38,7 @@ def _destination_exists(cluster: Cluster, route: Object, destination: Document) 
     if ports is None:
         yield Violation(
             route,
-            f"sends to Service {name} in namespace {namespace}, which is neither made here nor provided; "
-            f"there are {cluster.names('Service', namespace)}",
+            f"sends to Service {name} in namespace {namespace}, {cluster.unknown('Service', namespace)}",
         )
         return
     wanted = (destination.get("port") or {}).get("number")
@@ -167,8 +166,7 @@ def _account_exists(cluster: Cluster, policy: Object, principal: str) -> Iterato
     if ("ServiceAccount", name) not in EVERYWHERE and not cluster.find("ServiceAccount", namespace, name):
         yield Violation(
             policy,
-            f"names ServiceAccount {name} of namespace {namespace}, which is neither made here nor provided; there are "
-            f"{cluster.names('ServiceAccount', namespace)}",
+            f"names ServiceAccount {name} of namespace {namespace}, {cluster.unknown('ServiceAccount', namespace)}",
         )
 
 

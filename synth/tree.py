@@ -139,6 +139,11 @@ class Object:
     def spec(self) -> Document:
         return self.document.get("spec") or {}
 
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What tells one object from another in a cluster: API group, kind, namespace, name."""
+        return self.group, self.kind, self.namespace, self.name
+
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
 from charts.environments import LOCAL, STAGING
 from charts.images import images
-from scripts.__main__ import cli
 from tests.stand_ins import StandIns
 from tests.test_project import requirements
 from tests.workshop import ROOT, Ended, Workshop
@@ -484,14 +482,6 @@ def test_the_page_names_commands_that_are_there() -> None:
     assert set(re.findall(r"`make (\w+)`", PAGE)) <= TARGETS
     named = re.findall(r"python -m scripts ([a-z][\w ./-]*[\w/])", PAGE)
     assert {line.split()[0] for line in named} == {"review", "release", "promote", "image"}
-    # `review` comes with a change of its own.
-    for command in (line for line in named if line.split()[0] in {*cli.commands} | {"release", "promote", "image"}):
-        group: click.Command = cli
-        words = command.split()
-        while words and isinstance(group, click.Group):
-            group = group.commands[words.pop(0)]
-        options = {option for parameter in group.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= options, command
 
 
 def test_the_page_names_inputs_that_the_workflow_has() -> None:
