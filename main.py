@@ -19,7 +19,7 @@ def main(when_compiled: Callable[[], None] = lambda: None) -> int:
     gc.disable()  # The process ends before there is anything to collect.
     try:
         start()
-        from charts.platform import compile_platform
+        from charts.compose import compile_platform
         from synth.publish import publish, summary
 
         tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from charts.environments import LOCAL, Environment
+from facts.environments import LOCAL, Environment
 from scripts import options
 from scripts.cluster import urls
 from scripts.image import WIKI, build, checkout_option, import_

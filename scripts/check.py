@@ -24,7 +24,7 @@ def check() -> None:
     Example: python -m scripts check
     """
     start()
-    from charts.platform import compile_platform
+    from charts.compose import compile_platform
 
     tree = compile_platform()
     differences = compare(tree, ROOT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from charts.environments import LOCAL
+from facts.environments import LOCAL
 from scripts import options
 from scripts.tools import ROOT, Tools, available
 from synth import ToolError
@@ -116,5 +116,5 @@ def k3d_cluster() -> str:
     """
     prefix, _, name = LOCAL.context.partition("k3d-")
     if prefix or not name:
-        raise ToolError(f"{LOCAL.context} is no context of a k3d cluster: charts/environments.py names it")
+        raise ToolError(f"{LOCAL.context} is no context of a k3d cluster: facts/environments.py names it")
     return name

@@ -2,7 +2,8 @@
 
 import click
 
-from charts.environments import Environment, root_of
+from facts.environments import Environment
+from facts.layout import root_of
 from scripts import options
 from synth.diff import Change, as_markdown, as_text, compare_objects, counts, hosts
 from synth.runtime import start
@@ -23,7 +24,7 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     Example: python -m scripts diff local production
     """
     start()
-    from charts.platform import compile_platform
+    from charts.compose import compile_platform
 
     tree = compile_platform()
     before, after = ([item for item in tree.objects() if root_of(item.path) == e.path] for e in (first, second))

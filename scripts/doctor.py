@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import click
 
-from charts.environments import LOCAL, Environment
-from charts.images import UNKNOWN_DIGEST, images, unknown_digests
+from facts.environments import LOCAL, Environment
+from facts.images import UNKNOWN_DIGEST, images, unknown_digests
 from scripts import options
 from scripts.cluster import PORTS, k3d_cluster, terraform
 from scripts.tools import ROOT, Tools, kubernetes_minor, wanted
 from synth import ToolError
-from synth.versions import pinned
+from facts.versions import pinned
 
 HOSTS_FILE = "/etc/hosts"
 PAGES = ("wiki", "test", "rancher")
@@ -178,7 +178,7 @@ def unset_values(environment: Environment) -> list[Finding]:
         Finding(
             name,
             f"still the example {value}",
-            f"set it in charts/environments.py before {environment.name} is rolled out",
+            f"set it in facts/environments.py before {environment.name} is rolled out",
             later=True,
         )
         for name, value in environment.examples.items()

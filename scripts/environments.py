@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from charts.environments import ENVIRONMENTS, Environment, Storage
+from facts.environments import ENVIRONMENTS, Environment
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.manifest import load
@@ -26,10 +26,6 @@ def _images(environment: Environment) -> str:
     return f"{by}, from {environment.registry} where images.yaml names no other registry"
 
 
-def _storage(storage: Storage) -> str:
-    return f"{storage.storage_class or 'the default class'}, {storage.size}, {storage.access_mode}"
-
-
 ROWS: dict[str, Callable[[Environment], str]] = {
     "tree": lambda e: f"`{e.path}`",
     "kubeconfig context": lambda e: f"`{e.context}`",
@@ -37,9 +33,8 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "hosts": _hosts,
     "TLS": lambda e: e.tls.server if e.tls else "none, Rancher's own passed through",
     "images": _images,
-    "volume of the wiki": lambda e: _storage(e.wiki_storage),
-    "pods of the wiki": lambda e: str(e.wiki_replicas),
-    "pods of the test app": lambda e: str(e.test_app_replicas),
+    "tier": lambda e: e.tier.name.lower(),
+    "storage class": lambda e: e.storage_class or "the default class",
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",
     "DNS beside CoreDNS": lambda e: ", ".join(e.dns_addresses) or "none",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from charts.environments import Environment
+from facts.environments import Environment
 from scripts import options
 from scripts.apps import kubectl
 from scripts.doctor import unset_values
@@ -34,7 +34,7 @@ def flux() -> None:
 def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: bool, yes: bool) -> None:
     """Install Flux's controllers, give them access to Git, and let them follow the branch.
 
-    Safe to run again. The Git address and the branch are those in charts/environments.py.
+    Safe to run again. The Git address and the branch are those in facts/environments.py.
 
     Example: python -m scripts flux bootstrap --private-key-file ~/.ssh/deploy_key
     """
@@ -103,7 +103,7 @@ def _give_access(tools: Tools, environment: Environment, private_key_file: Path 
             "--url",
             environment.git_url,
             *key,
-            hint="is git_url in charts/environments.py an address of your repository, and does its host answer?",
+            hint="is git_url in facts/environments.py an address of your repository, and does its host answer?",
         )
     if not (private_key_file or yes or tools.dry_run):
         options.ask("Is the key above a deploy key of the repository?")

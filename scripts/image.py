@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from charts.environments import LOCAL
-from charts.images import image as image_of
+from facts.environments import LOCAL
+from facts.images import image as image_of
 from scripts import options
 from scripts.cluster import k3d_cluster
 from scripts.tools import ROOT, Tools

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from charts.environments import ENVIRONMENTS, LOCAL, Environment
+from facts.environments import ENVIRONMENTS, LOCAL, Environment
 
 NAMES = click.Choice([item.name for item in ENVIRONMENTS])
 
@@ -43,7 +43,7 @@ def environment_named(option: str, parameter: str) -> Callable[[Command], Comman
         type=NAMES,
         required=True,
         callback=_environment,
-        help="The environment, as charts/environments.py has it.",
+        help="The environment, as facts/environments.py has it.",
     )
 
 

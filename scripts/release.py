@@ -5,8 +5,8 @@ import re
 import click
 import yaml
 
-from charts.environments import Environment
-from charts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse, read
+from facts.environments import Environment
+from facts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse, read
 from scripts import options
 from scripts.tools import ROOT
 from synth import DefinitionError
@@ -91,7 +91,7 @@ def _change(environment: Environment, app: str, image: Image, *, dry_run: bool) 
         click.echo(f"images.yaml: {environment.name} would run {image.reference(environment.registry)}")
         return
     start()
-    from charts.platform import compile_platform
+    from charts.compose import compile_platform
 
     write_file(IMAGES_FILE, after)
     try:

@@ -14,7 +14,7 @@ import kubernetes_validate
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.manifest import load
-from synth.versions import pinned
+from facts.versions import pinned
 
 CRDS = ROOT / "imports" / "crds"
 

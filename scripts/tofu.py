@@ -7,7 +7,7 @@ import click
 
 from scripts.go import build, copied
 from scripts.tools import CACHE
-from synth.versions import pinned
+from facts.versions import pinned
 
 # The newest releases of the providers that are published as Go modules: null 2.1.2, helm 1.3.2, random 3.6.0. Later
 # ones of the first two are in the registries only. They know every argument that infra/local uses. For helm, a domain

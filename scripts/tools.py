@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from synth import ToolError
-from synth.versions import pinned
+from facts.versions import pinned
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"

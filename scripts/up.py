@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from charts.environments import LOCAL
+from facts.environments import LOCAL
 from scripts import cluster, options
 from scripts.apps import address_of, apply_manifests, restart, wait_for, wait_for_page
 from scripts.image import build, checkout_option, import_

@@ -15,8 +15,8 @@ from typing import Any
 import click
 import yaml
 
-from charts.cluster import COMPONENTS_FILE
-from charts.environments import ENVIRONMENTS, UNITS, Environment
+from facts.layout import COMPONENTS_FILE, UNITS
+from facts.environments import ENVIRONMENTS, Environment
 from scripts import tofu, toolbox
 from scripts.schemas import kubernetes_version, write_schemas
 from scripts.tools import ROOT
@@ -261,7 +261,7 @@ def _compared(
     for item in sorted(found - allowed):
         yield f"{place}: {item.item} breaks {item.rule}: {texts[item]}"
     for item in sorted(allowed - found):
-        yield f"{place}: {item.item} is exempted from {item.rule}, which it does not break: charts/exemptions.py"
+        yield f"{place}: {item.item} is exempted from {item.rule}, which it does not break: charts/shapes/exemptions.py"
 
 
 def kube_score() -> Findings:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from synth import DefinitionError, ToolError
 
 ROOT = Path(__file__).parent.parent
-CHARTS = str(ROOT / "charts") + os.sep
+CHARTS = tuple(str(ROOT / folder) + os.sep for folder in ("charts", "facts"))
 PACKAGES = tuple(str(ROOT / folder) + os.sep for folder in (".venv", "imports"))
 SET_UP = "run `make setup`, which installs what requirements.txt pins into .venv, and use .venv/bin/python"
 
@@ -164,7 +164,7 @@ def _function(line: TracebackType) -> str:
 def _is_chart(line: TracebackType) -> bool:
     """Whether a line is of a chart, not of what puts the charts together."""
     file = line.tb_frame.f_code.co_filename
-    return file.startswith(CHARTS) and not file.endswith(("/platform.py", "/__init__.py"))
+    return file.startswith(CHARTS) and not file.endswith("/compose.py")
 
 
 def _shown(file: str, line: int | None) -> str:

@@ -17,7 +17,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def platform() -> Tree:
     """Every environment, rendered in memory."""
-    from charts.platform import compile_platform
+    from charts.compose import compile_platform
 
     return compile_platform()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charts.environments import Environment
+from facts.environments import Environment
 from synth.manifest import Document, load
 
 DEPLOY = Path(__file__).parent.parent / "deploy"

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from charts import environments as values
-from charts.cluster import INGRESS_GATEWAY
-from charts.environments import PRODUCTION, STAGING
+from facts.provided import INGRESS_GATEWAY
+from facts.environments import PRODUCTION, STAGING
 from scripts.environments import DOCUMENT, ROWS, table, with_table
 from synth import DefinitionError
-from synth.versions import pinned
+from facts.versions import pinned
 from tests.scripts.desk import Desk
 from tests.workshop import ROOT
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from charts.environments import LOCAL, STAGING
-from charts.images import images
+from facts.environments import LOCAL, STAGING
+from facts.images import images
 from tests.stand_ins import StandIns
 from tests.test_project import requirements
 from tests.workshop import ROOT, Ended, Workshop

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from synth import DefinitionError, versions
-from synth.versions import pinned
+from facts.versions import pinned
 from tests.workshop import ROOT
 
 

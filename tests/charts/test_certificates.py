@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.environments import ENVIRONMENTS, PRODUCTION, STAGING, Environment
+from facts.environments import ENVIRONMENTS, PRODUCTION, STAGING, Environment
 from tests.deployed import APPS, DEPLOY, objects, root, the
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts.environments import (
+from facts.environments import (
     ENVIRONMENTS,
     GIT_URL,
     LETS_ENCRYPT,
@@ -20,7 +20,7 @@ from charts.environments import (
     Replicas,
     Storage,
 )
-from charts.images import image
+from facts.images import image
 from tests.deployed import DEPLOY, objects, root, the
 
 CHARTS = DEPLOY.parent / "charts"
@@ -320,7 +320,7 @@ def test_no_chart_knows_an_environments_name(module: str) -> None:
         ("x = self._environment.name", ["self._environment.name"]),
         ("if e.name == other: pass", ["e.name == other"]),
         ("sizes = {'staging': 1}", ["'staging'"]),
-        ("from charts.environments import PRODUCTION", ["PRODUCTION"]),
+        ("from facts.environments import PRODUCTION", ["PRODUCTION"]),
         ("if environment.tls: x = claim.name", []),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.environments import ENVIRONMENTS, Environment
+from facts.environments import ENVIRONMENTS, Environment
 from synth.quantity import quantity
 from tests.deployed import APPS, DEPLOY, objects, root, the
 

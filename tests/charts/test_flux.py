@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from charts.environments import LOCAL
+from facts.environments import LOCAL
 from synth.manifest import load
 from tests.deployed import DEPLOY, the
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from cdk8s import App
 
-from charts.gateway import Claim, IngressGateway
+from charts.platform.gateway import Claim, IngressGateway
 from tests.deployed import APPS, the
 
 

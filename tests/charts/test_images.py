@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charts.environments import ENVIRONMENTS, LOCAL, PRODUCTION, STAGING
-from charts.images import APP_NAMES, UNKNOWN_DIGEST, Image, image, images, parse, unknown_digests
+from facts.environments import ENVIRONMENTS, LOCAL, PRODUCTION, STAGING
+from facts.images import APP_NAMES, UNKNOWN_DIGEST, Image, image, images, parse, unknown_digests
 from synth import DefinitionError
 
 DIGEST = f"sha256:{'1f' * 32}"
@@ -43,7 +43,7 @@ def with_edit(old: str, new: str) -> str:
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Another images.yaml in the place of the committed one."""
     path = tmp_path / "images.yaml"
-    monkeypatch.setattr("charts.images.IMAGES_FILE", path)
+    monkeypatch.setattr("facts.images.IMAGES_FILE", path)
     images.cache_clear()
     yield path
     images.cache_clear()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.environments import ENVIRONMENTS, Environment
+from facts.environments import ENVIRONMENTS, Environment
 from tests.deployed import root, the
 
 

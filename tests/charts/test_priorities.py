@@ -1,6 +1,6 @@
 """The priority classes."""
 
-from charts.priorities import DESCRIPTIONS, VALUES, Priority
+from charts.platform.priorities import DESCRIPTIONS, VALUES, Priority
 from tests.deployed import objects, the
 
 

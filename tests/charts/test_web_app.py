@@ -7,9 +7,9 @@ import pytest
 from cdk8s import App, Chart
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL, PRODUCTION, STAGING, Environment, Replicas, Storage
-from charts.resources import Range, Resources
-from charts.web_app import Metrics, SecretKey, Volume, WebApp
+from facts.environments import LOCAL, PRODUCTION, STAGING, Environment, Replicas, Storage
+from charts.shapes.resources import Range, Resources
+from charts.shapes.web_app import Metrics, SecretKey, Volume, WebApp
 from synth.manifest import Document, dump, ordered
 
 

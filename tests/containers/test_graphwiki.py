@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from charts.web_app import RUN_AS
-from synth.versions import pinned
+from charts.shapes.web_app import RUN_AS
+from facts.versions import pinned
 from tests.deployed import the
 from tests.workshop import ROOT
 

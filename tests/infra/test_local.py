@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from charts.cluster import INGRESS_GATEWAY
-from charts.environments import LOCAL
+from facts.provided import INGRESS_GATEWAY
+from facts.environments import LOCAL
 from scripts.tofu import home
-from synth.versions import pinned
+from facts.versions import pinned
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Ended
 

@@ -19,7 +19,7 @@ import pytest
 import trustme
 from syrupy.assertion import SnapshotAssertion
 
-from charts.environments import LOCAL, PRODUCTION, Environment
+from facts.environments import LOCAL, PRODUCTION, Environment
 from scripts import doctor
 from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS

@@ -4,8 +4,8 @@ from itertools import takewhile
 
 import pytest
 
-from charts.environments import LOCAL, PRODUCTION
-from charts.images import image
+from facts.environments import LOCAL, PRODUCTION
+from facts.images import image
 from tests.scripts.desk import Desk
 from tests.workshop import Ended
 

@@ -10,7 +10,7 @@ import pytest
 from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
 from synth import ToolError
 from synth.manifest import Document, dump, load
-from synth.versions import pinned
+from facts.versions import pinned
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Workshop
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts.environments import PRODUCTION, STAGING
-from charts.images import UNKNOWN_DIGEST, Image, parse
+from facts.environments import PRODUCTION, STAGING
+from facts.images import UNKNOWN_DIGEST, Image, parse
 from scripts.release import with_image
 from synth import DefinitionError
 from tests.workshop import Ended, Workshop

@@ -8283,6 +8283,580 @@ class GatewaySpecServersTlsTlsCertificates:
         )
 
 
+class ServiceEntry(
+    _cdk8s_d3d9af27.ApiObject,
+    metaclass=jsii.JSIIMeta,
+    jsii_type="ioistionetworking.ServiceEntry",
+):
+    '''
+    :schema: ServiceEntry
+    '''
+
+    def __init__(
+        self,
+        scope: "_constructs_77d1e7e8.Construct",
+        id: builtins.str,
+        *,
+        spec: typing.Union["ServiceEntrySpec", typing.Dict[builtins.str, typing.Any]],
+        metadata: typing.Optional[typing.Union["_cdk8s_d3d9af27.ApiObjectMetadata", typing.Dict[builtins.str, typing.Any]]] = None,
+    ) -> None:
+        '''Defines a "ServiceEntry" API object.
+
+        :param scope: the scope in which to define this object.
+        :param id: a scope-local name for the object.
+        :param spec: 
+        :param metadata: 
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__0714cec55f8e92a15a56c8bae469b7a1b0ecdbeb397b9adccca5fe3016e76e3b)
+            check_type(argname="argument scope", value=scope, expected_type=type_hints["scope"])
+            check_type(argname="argument id", value=id, expected_type=type_hints["id"])
+        props = ServiceEntryProps(spec=spec, metadata=metadata)
+
+        jsii.create(self.__class__, self, [scope, id, props])
+
+    @jsii.member(jsii_name="manifest")
+    @builtins.classmethod
+    def manifest(
+        cls,
+        *,
+        spec: typing.Union["ServiceEntrySpec", typing.Dict[builtins.str, typing.Any]],
+        metadata: typing.Optional[typing.Union["_cdk8s_d3d9af27.ApiObjectMetadata", typing.Dict[builtins.str, typing.Any]]] = None,
+    ) -> typing.Any:
+        '''Renders a Kubernetes manifest for "ServiceEntry".
+
+        This can be used to inline resource manifests inside other objects (e.g. as templates).
+
+        :param spec: 
+        :param metadata: 
+        '''
+        props = ServiceEntryProps(spec=spec, metadata=metadata)
+
+        return typing.cast(typing.Any, jsii.sinvoke(cls, "manifest", [props]))
+
+    @jsii.member(jsii_name="toJson")
+    def to_json(self) -> typing.Any:
+        '''Renders the object to Kubernetes JSON.'''
+        return typing.cast(typing.Any, jsii.invoke(self, "toJson", []))
+
+    @jsii.python.classproperty
+    @jsii.member(jsii_name="GVK")
+    def GVK(cls) -> "_cdk8s_d3d9af27.GroupVersionKind":
+        '''Returns the apiVersion and kind for "ServiceEntry".'''
+        return typing.cast("_cdk8s_d3d9af27.GroupVersionKind", jsii.sget(cls, "GVK"))
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.ServiceEntryProps",
+    jsii_struct_bases=[],
+    name_mapping={"spec": "spec", "metadata": "metadata"},
+)
+class ServiceEntryProps:
+    def __init__(
+        self,
+        *,
+        spec: typing.Union["ServiceEntrySpec", typing.Dict[builtins.str, typing.Any]],
+        metadata: typing.Optional[typing.Union["_cdk8s_d3d9af27.ApiObjectMetadata", typing.Dict[builtins.str, typing.Any]]] = None,
+    ) -> None:
+        '''
+        :param spec: 
+        :param metadata: 
+
+        :schema: ServiceEntry
+        '''
+        if isinstance(spec, dict):
+            spec = ServiceEntrySpec(**spec)
+        if isinstance(metadata, dict):
+            metadata = _cdk8s_d3d9af27.ApiObjectMetadata(**metadata)
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__09dda101e461d3ebb3e4eb9e47c4624e90c003f958d094af7a447d9549f37518)
+            check_type(argname="argument spec", value=spec, expected_type=type_hints["spec"])
+            check_type(argname="argument metadata", value=metadata, expected_type=type_hints["metadata"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {
+            "spec": spec,
+        }
+        if metadata is not None:
+            self._values["metadata"] = metadata
+
+    @builtins.property
+    def spec(self) -> "ServiceEntrySpec":
+        '''
+        :schema: ServiceEntry#spec
+        '''
+        result = self._values.get("spec")
+        assert result is not None, "Required property 'spec' is missing"
+        return typing.cast("ServiceEntrySpec", result)
+
+    @builtins.property
+    def metadata(self) -> typing.Optional["_cdk8s_d3d9af27.ApiObjectMetadata"]:
+        '''
+        :schema: ServiceEntry#metadata
+        '''
+        result = self._values.get("metadata")
+        return typing.cast(typing.Optional["_cdk8s_d3d9af27.ApiObjectMetadata"], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "ServiceEntryProps(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.ServiceEntrySpec",
+    jsii_struct_bases=[],
+    name_mapping={
+        "hosts": "hosts",
+        "addresses": "addresses",
+        "endpoints": "endpoints",
+        "export_to": "exportTo",
+        "location": "location",
+        "ports": "ports",
+        "resolution": "resolution",
+        "subject_alt_names": "subjectAltNames",
+        "workload_selector": "workloadSelector",
+    },
+)
+class ServiceEntrySpec:
+    def __init__(
+        self,
+        *,
+        hosts: typing.Sequence[builtins.str],
+        addresses: typing.Optional[typing.Sequence[builtins.str]] = None,
+        endpoints: typing.Optional[typing.Sequence[typing.Union["ServiceEntrySpecEndpoints", typing.Dict[builtins.str, typing.Any]]]] = None,
+        export_to: typing.Optional[typing.Sequence[builtins.str]] = None,
+        location: typing.Optional["ServiceEntrySpecLocation"] = None,
+        ports: typing.Optional[typing.Sequence[typing.Union["ServiceEntrySpecPorts", typing.Dict[builtins.str, typing.Any]]]] = None,
+        resolution: typing.Optional["ServiceEntrySpecResolution"] = None,
+        subject_alt_names: typing.Optional[typing.Sequence[builtins.str]] = None,
+        workload_selector: typing.Optional[typing.Union["ServiceEntrySpecWorkloadSelector", typing.Dict[builtins.str, typing.Any]]] = None,
+    ) -> None:
+        '''
+        :param hosts: 
+        :param addresses: 
+        :param endpoints: 
+        :param export_to: 
+        :param location: 
+        :param ports: 
+        :param resolution: 
+        :param subject_alt_names: 
+        :param workload_selector: 
+
+        :schema: ServiceEntrySpec
+        '''
+        if isinstance(workload_selector, dict):
+            workload_selector = ServiceEntrySpecWorkloadSelector(**workload_selector)
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__cb82c13cf3e812fa049390bf65c1a2498f690b820efcd222c1c6dfcd1a267f52)
+            check_type(argname="argument hosts", value=hosts, expected_type=type_hints["hosts"])
+            check_type(argname="argument addresses", value=addresses, expected_type=type_hints["addresses"])
+            check_type(argname="argument endpoints", value=endpoints, expected_type=type_hints["endpoints"])
+            check_type(argname="argument export_to", value=export_to, expected_type=type_hints["export_to"])
+            check_type(argname="argument location", value=location, expected_type=type_hints["location"])
+            check_type(argname="argument ports", value=ports, expected_type=type_hints["ports"])
+            check_type(argname="argument resolution", value=resolution, expected_type=type_hints["resolution"])
+            check_type(argname="argument subject_alt_names", value=subject_alt_names, expected_type=type_hints["subject_alt_names"])
+            check_type(argname="argument workload_selector", value=workload_selector, expected_type=type_hints["workload_selector"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {
+            "hosts": hosts,
+        }
+        if addresses is not None:
+            self._values["addresses"] = addresses
+        if endpoints is not None:
+            self._values["endpoints"] = endpoints
+        if export_to is not None:
+            self._values["export_to"] = export_to
+        if location is not None:
+            self._values["location"] = location
+        if ports is not None:
+            self._values["ports"] = ports
+        if resolution is not None:
+            self._values["resolution"] = resolution
+        if subject_alt_names is not None:
+            self._values["subject_alt_names"] = subject_alt_names
+        if workload_selector is not None:
+            self._values["workload_selector"] = workload_selector
+
+    @builtins.property
+    def hosts(self) -> typing.List[builtins.str]:
+        '''
+        :schema: ServiceEntrySpec#hosts
+        '''
+        result = self._values.get("hosts")
+        assert result is not None, "Required property 'hosts' is missing"
+        return typing.cast(typing.List[builtins.str], result)
+
+    @builtins.property
+    def addresses(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: ServiceEntrySpec#addresses
+        '''
+        result = self._values.get("addresses")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def endpoints(self) -> typing.Optional[typing.List["ServiceEntrySpecEndpoints"]]:
+        '''
+        :schema: ServiceEntrySpec#endpoints
+        '''
+        result = self._values.get("endpoints")
+        return typing.cast(typing.Optional[typing.List["ServiceEntrySpecEndpoints"]], result)
+
+    @builtins.property
+    def export_to(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: ServiceEntrySpec#exportTo
+        '''
+        result = self._values.get("export_to")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def location(self) -> typing.Optional["ServiceEntrySpecLocation"]:
+        '''
+        :schema: ServiceEntrySpec#location
+        '''
+        result = self._values.get("location")
+        return typing.cast(typing.Optional["ServiceEntrySpecLocation"], result)
+
+    @builtins.property
+    def ports(self) -> typing.Optional[typing.List["ServiceEntrySpecPorts"]]:
+        '''
+        :schema: ServiceEntrySpec#ports
+        '''
+        result = self._values.get("ports")
+        return typing.cast(typing.Optional[typing.List["ServiceEntrySpecPorts"]], result)
+
+    @builtins.property
+    def resolution(self) -> typing.Optional["ServiceEntrySpecResolution"]:
+        '''
+        :schema: ServiceEntrySpec#resolution
+        '''
+        result = self._values.get("resolution")
+        return typing.cast(typing.Optional["ServiceEntrySpecResolution"], result)
+
+    @builtins.property
+    def subject_alt_names(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: ServiceEntrySpec#subjectAltNames
+        '''
+        result = self._values.get("subject_alt_names")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def workload_selector(self) -> typing.Optional["ServiceEntrySpecWorkloadSelector"]:
+        '''
+        :schema: ServiceEntrySpec#workloadSelector
+        '''
+        result = self._values.get("workload_selector")
+        return typing.cast(typing.Optional["ServiceEntrySpecWorkloadSelector"], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "ServiceEntrySpec(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.ServiceEntrySpecEndpoints",
+    jsii_struct_bases=[],
+    name_mapping={
+        "address": "address",
+        "labels": "labels",
+        "locality": "locality",
+        "network": "network",
+        "ports": "ports",
+        "service_account": "serviceAccount",
+        "weight": "weight",
+    },
+)
+class ServiceEntrySpecEndpoints:
+    def __init__(
+        self,
+        *,
+        address: typing.Optional[builtins.str] = None,
+        labels: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None,
+        locality: typing.Optional[builtins.str] = None,
+        network: typing.Optional[builtins.str] = None,
+        ports: typing.Optional[typing.Mapping[builtins.str, jsii.Number]] = None,
+        service_account: typing.Optional[builtins.str] = None,
+        weight: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param address: 
+        :param labels: 
+        :param locality: 
+        :param network: 
+        :param ports: 
+        :param service_account: 
+        :param weight: 
+
+        :schema: ServiceEntrySpecEndpoints
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__6379e2c1353ca9f2d5d96ee20de3e1c3e8a59e34a8d07baf4946f39e48675d42)
+            check_type(argname="argument address", value=address, expected_type=type_hints["address"])
+            check_type(argname="argument labels", value=labels, expected_type=type_hints["labels"])
+            check_type(argname="argument locality", value=locality, expected_type=type_hints["locality"])
+            check_type(argname="argument network", value=network, expected_type=type_hints["network"])
+            check_type(argname="argument ports", value=ports, expected_type=type_hints["ports"])
+            check_type(argname="argument service_account", value=service_account, expected_type=type_hints["service_account"])
+            check_type(argname="argument weight", value=weight, expected_type=type_hints["weight"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if address is not None:
+            self._values["address"] = address
+        if labels is not None:
+            self._values["labels"] = labels
+        if locality is not None:
+            self._values["locality"] = locality
+        if network is not None:
+            self._values["network"] = network
+        if ports is not None:
+            self._values["ports"] = ports
+        if service_account is not None:
+            self._values["service_account"] = service_account
+        if weight is not None:
+            self._values["weight"] = weight
+
+    @builtins.property
+    def address(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#address
+        '''
+        result = self._values.get("address")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def labels(self) -> typing.Optional[typing.Mapping[builtins.str, builtins.str]]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#labels
+        '''
+        result = self._values.get("labels")
+        return typing.cast(typing.Optional[typing.Mapping[builtins.str, builtins.str]], result)
+
+    @builtins.property
+    def locality(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#locality
+        '''
+        result = self._values.get("locality")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def network(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#network
+        '''
+        result = self._values.get("network")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def ports(self) -> typing.Optional[typing.Mapping[builtins.str, jsii.Number]]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#ports
+        '''
+        result = self._values.get("ports")
+        return typing.cast(typing.Optional[typing.Mapping[builtins.str, jsii.Number]], result)
+
+    @builtins.property
+    def service_account(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#serviceAccount
+        '''
+        result = self._values.get("service_account")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def weight(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: ServiceEntrySpecEndpoints#weight
+        '''
+        result = self._values.get("weight")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "ServiceEntrySpecEndpoints(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.enum(jsii_type="ioistionetworking.ServiceEntrySpecLocation")
+class ServiceEntrySpecLocation(enum.Enum):
+    '''
+    :schema: ServiceEntrySpecLocation
+    '''
+
+    MESH_UNDERSCORE_EXTERNAL = "MESH_UNDERSCORE_EXTERNAL"
+    '''MESH_EXTERNAL.'''
+    MESH_UNDERSCORE_INTERNAL = "MESH_UNDERSCORE_INTERNAL"
+    '''MESH_INTERNAL.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.ServiceEntrySpecPorts",
+    jsii_struct_bases=[],
+    name_mapping={
+        "name": "name",
+        "number": "number",
+        "protocol": "protocol",
+        "target_port": "targetPort",
+    },
+)
+class ServiceEntrySpecPorts:
+    def __init__(
+        self,
+        *,
+        name: builtins.str,
+        number: jsii.Number,
+        protocol: typing.Optional[builtins.str] = None,
+        target_port: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param name: 
+        :param number: 
+        :param protocol: 
+        :param target_port: 
+
+        :schema: ServiceEntrySpecPorts
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__d41478c768198c972771cfd83522c9989bb6016d73205521e538ca93d2685a57)
+            check_type(argname="argument name", value=name, expected_type=type_hints["name"])
+            check_type(argname="argument number", value=number, expected_type=type_hints["number"])
+            check_type(argname="argument protocol", value=protocol, expected_type=type_hints["protocol"])
+            check_type(argname="argument target_port", value=target_port, expected_type=type_hints["target_port"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {
+            "name": name,
+            "number": number,
+        }
+        if protocol is not None:
+            self._values["protocol"] = protocol
+        if target_port is not None:
+            self._values["target_port"] = target_port
+
+    @builtins.property
+    def name(self) -> builtins.str:
+        '''
+        :schema: ServiceEntrySpecPorts#name
+        '''
+        result = self._values.get("name")
+        assert result is not None, "Required property 'name' is missing"
+        return typing.cast(builtins.str, result)
+
+    @builtins.property
+    def number(self) -> jsii.Number:
+        '''
+        :schema: ServiceEntrySpecPorts#number
+        '''
+        result = self._values.get("number")
+        assert result is not None, "Required property 'number' is missing"
+        return typing.cast(jsii.Number, result)
+
+    @builtins.property
+    def protocol(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: ServiceEntrySpecPorts#protocol
+        '''
+        result = self._values.get("protocol")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def target_port(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: ServiceEntrySpecPorts#targetPort
+        '''
+        result = self._values.get("target_port")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "ServiceEntrySpecPorts(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.enum(jsii_type="ioistionetworking.ServiceEntrySpecResolution")
+class ServiceEntrySpecResolution(enum.Enum):
+    '''
+    :schema: ServiceEntrySpecResolution
+    '''
+
+    NONE = "NONE"
+    '''NONE.'''
+    STATIC = "STATIC"
+    '''STATIC.'''
+    DNS = "DNS"
+    '''DNS.'''
+    DNS_UNDERSCORE_ROUND_UNDERSCORE_ROBIN = "DNS_UNDERSCORE_ROUND_UNDERSCORE_ROBIN"
+    '''DNS_ROUND_ROBIN.'''
+    DYNAMIC_UNDERSCORE_DNS = "DYNAMIC_UNDERSCORE_DNS"
+    '''DYNAMIC_DNS.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.ServiceEntrySpecWorkloadSelector",
+    jsii_struct_bases=[],
+    name_mapping={"labels": "labels"},
+)
+class ServiceEntrySpecWorkloadSelector:
+    def __init__(
+        self,
+        *,
+        labels: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None,
+    ) -> None:
+        '''
+        :param labels: 
+
+        :schema: ServiceEntrySpecWorkloadSelector
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__e5b6e1bcff5caa9a24863d8ea2a77070cd6ffcfcd18f1b9538a41d29fe3b428f)
+            check_type(argname="argument labels", value=labels, expected_type=type_hints["labels"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if labels is not None:
+            self._values["labels"] = labels
+
+    @builtins.property
+    def labels(self) -> typing.Optional[typing.Mapping[builtins.str, builtins.str]]:
+        '''
+        :schema: ServiceEntrySpecWorkloadSelector#labels
+        '''
+        result = self._values.get("labels")
+        return typing.cast(typing.Optional[typing.Mapping[builtins.str, builtins.str]], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "ServiceEntrySpecWorkloadSelector(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
 class VirtualService(
     _cdk8s_d3d9af27.ApiObject,
     metaclass=jsii.JSIIMeta,
@@ -12366,6 +12940,14 @@ __all__ = [
     "GatewaySpecServersTlsMinProtocolVersion",
     "GatewaySpecServersTlsMode",
     "GatewaySpecServersTlsTlsCertificates",
+    "ServiceEntry",
+    "ServiceEntryProps",
+    "ServiceEntrySpec",
+    "ServiceEntrySpecEndpoints",
+    "ServiceEntrySpecLocation",
+    "ServiceEntrySpecPorts",
+    "ServiceEntrySpecResolution",
+    "ServiceEntrySpecWorkloadSelector",
     "VirtualService",
     "VirtualServiceProps",
     "VirtualServiceSpec",
@@ -13308,6 +13890,69 @@ def _typecheckingstub__2d2e8d520ab54b176023261e1e2bc2a04d37dddca813b8f1411b534e1
     ca_certificates: typing.Optional[builtins.str] = None,
     private_key: typing.Optional[builtins.str] = None,
     server_certificate: typing.Optional[builtins.str] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__0714cec55f8e92a15a56c8bae469b7a1b0ecdbeb397b9adccca5fe3016e76e3b(
+    scope: _constructs_77d1e7e8.Construct,
+    id: builtins.str,
+    *,
+    spec: typing.Union[ServiceEntrySpec, typing.Dict[builtins.str, typing.Any]],
+    metadata: typing.Optional[typing.Union[_cdk8s_d3d9af27.ApiObjectMetadata, typing.Dict[builtins.str, typing.Any]]] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__09dda101e461d3ebb3e4eb9e47c4624e90c003f958d094af7a447d9549f37518(
+    *,
+    spec: typing.Union[ServiceEntrySpec, typing.Dict[builtins.str, typing.Any]],
+    metadata: typing.Optional[typing.Union[_cdk8s_d3d9af27.ApiObjectMetadata, typing.Dict[builtins.str, typing.Any]]] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__cb82c13cf3e812fa049390bf65c1a2498f690b820efcd222c1c6dfcd1a267f52(
+    *,
+    hosts: typing.Sequence[builtins.str],
+    addresses: typing.Optional[typing.Sequence[builtins.str]] = None,
+    endpoints: typing.Optional[typing.Sequence[typing.Union[ServiceEntrySpecEndpoints, typing.Dict[builtins.str, typing.Any]]]] = None,
+    export_to: typing.Optional[typing.Sequence[builtins.str]] = None,
+    location: typing.Optional[ServiceEntrySpecLocation] = None,
+    ports: typing.Optional[typing.Sequence[typing.Union[ServiceEntrySpecPorts, typing.Dict[builtins.str, typing.Any]]]] = None,
+    resolution: typing.Optional[ServiceEntrySpecResolution] = None,
+    subject_alt_names: typing.Optional[typing.Sequence[builtins.str]] = None,
+    workload_selector: typing.Optional[typing.Union[ServiceEntrySpecWorkloadSelector, typing.Dict[builtins.str, typing.Any]]] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__6379e2c1353ca9f2d5d96ee20de3e1c3e8a59e34a8d07baf4946f39e48675d42(
+    *,
+    address: typing.Optional[builtins.str] = None,
+    labels: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None,
+    locality: typing.Optional[builtins.str] = None,
+    network: typing.Optional[builtins.str] = None,
+    ports: typing.Optional[typing.Mapping[builtins.str, jsii.Number]] = None,
+    service_account: typing.Optional[builtins.str] = None,
+    weight: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__d41478c768198c972771cfd83522c9989bb6016d73205521e538ca93d2685a57(
+    *,
+    name: builtins.str,
+    number: jsii.Number,
+    protocol: typing.Optional[builtins.str] = None,
+    target_port: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__e5b6e1bcff5caa9a24863d8ea2a77070cd6ffcfcd18f1b9538a41d29fe3b428f(
+    *,
+    labels: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None,
 ) -> None:
     """Type checking stubs"""
     pass

@@ -1,23 +1,14 @@
 """Which apps run when a cluster is full, and which ones make room."""
 
-from enum import StrEnum
-
 from cdk8s import Chart
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
-
-class Priority(StrEnum):
-    """The PriorityClasses of the apps; neither takes the place of what the apps need, the gateway or istiod."""
-
-    ESSENTIAL = "essential"
-    ORDINARY = "ordinary"
-
+from charts.shapes.pod import Priority
 
 VALUES = {Priority.ESSENTIAL: 0, Priority.ORDINARY: -1}
-"""At most 0, which pods have that name no class, as those of the ingress gateway, istiod and cert-manager do not.
-
-And not below -10, where a cluster's autoscaler would make no room for them.
+"""Between -10 and 0. Pods without a class have 0, those of the gateway, istiod and cert-manager too, and apps must not
+take their place; below -10 a cluster's autoscaler adds no node for a pod.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 """

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from charts import APPS, app_name
-from charts.environments import ENVIRONMENTS, Environment
+from facts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
 from synth.fields import DIGEST, TAG
 
@@ -20,7 +19,8 @@ UNKNOWN_DIGEST = f"sha256:{'0' * 64}"
 
 # https://github.com/distribution/reference
 REPOSITORY = re.compile(r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
-APP_NAMES = tuple(map(app_name, APPS))
+REFERENCE = re.compile(rf"(?P<repository>{REPOSITORY.pattern}):(?P<tag>{TAG.pattern})(@(?P<digest>{DIGEST.pattern}))?")
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 FIELDS = ("repository", "tag", "digest")
 
 
@@ -31,6 +31,21 @@ class Image:
     repository: str
     tag: str
     digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Image":
+        """An image that is written down where it runs: `Image.parse("docker.io/library/redis:8.2@sha256:...")`.
+
+        Raises:
+            ValueError: it is no repository with a tag and, where it has one, a digest.
+        """
+        match = REFERENCE.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"the image {text} is none that can be pulled for certain: write REPOSITORY:TAG, and @sha256: with its "
+                "digest where it is known"
+            )
+        return cls(match["repository"], match["tag"], match["digest"])
 
     @property
     def names_its_registry(self) -> bool:
@@ -46,24 +61,27 @@ class Image:
 
 
 Images = Mapping[str, Mapping[str, Image]]
-"""Images by environment and app."""
+"""Images by environment and name."""
 
 
-def image(environment: Environment, app: str) -> str:
-    """The image of an app, by the app's name in charts/__init__.py, as a pod names it.
+def image(environment: Environment, name: str) -> Image:
+    """An image of images.yaml, by its name there.
 
     Raises:
-        DefinitionError: images.yaml has none for it, or is wrong.
+        DefinitionError: images.yaml has none of that name for the environment, or is wrong.
     """
     known = images()[environment.name]
-    if app not in known:
-        raise DefinitionError(f"images.yaml: {environment.name} has no image of {app}: give it a repository and a tag")
-    return known[app].reference(environment.registry)
+    if name not in known:
+        raise DefinitionError(
+            f"images.yaml: {environment.name} has no image {name}; give it a repository and a tag, or write the image "
+            f"down in its chart (there are {', '.join(known) or 'none'})"
+        )
+    return known[name]
 
 
 def unknown_digests(environment: Environment) -> list[str]:
-    """The apps of an environment whose digest is not known yet."""
-    return [app for app, image in images()[environment.name].items() if image.digest == UNKNOWN_DIGEST]
+    """The images of an environment whose digest is not known yet."""
+    return [name for name, image in images()[environment.name].items() if image.digest == UNKNOWN_DIGEST]
 
 
 @cache
@@ -127,15 +145,15 @@ def _problems(loaded: object) -> Iterator[str]:
         if name not in known:
             yield f"there is no environment {name}; there are {', '.join(known)}"
     for name, environment in known.items():
-        apps = loaded.get(name)
-        if not isinstance(apps, dict):
-            yield f"{name} has no images: write its apps below it, each with a repository and a tag"
+        entries = loaded.get(name)
+        if not isinstance(entries, dict):
+            yield f"{name} has no images: write each below it, with a repository and a tag"
             continue
-        for app, fields in apps.items():
-            if app not in APP_NAMES:
-                yield f"{name}: there is no app {app}; there are {', '.join(APP_NAMES)}"
+        for entry, fields in entries.items():
+            if not (isinstance(entry, str) and NAME.fullmatch(entry)):
+                yield f"{name}: {entry!r} is no name of an image: write lower case letters, digits and -"
             for problem in _image_problems(environment, fields):
-                yield f"{name}: {app} {problem}"
+                yield f"{name}: {entry} {problem}"
 
 
 def _image_problems(environment: Environment, fields: object) -> Iterator[str]:

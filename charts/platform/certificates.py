@@ -6,9 +6,9 @@ from cdk8s import ApiObjectMetadata, Chart
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
-from charts.cluster import INGRESS_GATEWAY
-from charts.environments import Acme
-from charts.gateway import Claim
+from charts.shapes.claim import Claim
+from facts.environments import Acme
+from facts.provided import INGRESS_GATEWAY
 from imports.io.cert_manager import (
     Certificate,
     CertificateSpec,
@@ -59,7 +59,7 @@ class Certificates(Chart):
                         ClusterIssuerSpecAcmeSolvers(
                             http01=ClusterIssuerSpecAcmeSolversHttp01(
                                 ingress=ClusterIssuerSpecAcmeSolversHttp01Ingress(
-                                    # Unasked, cert-manager opens a port of every node: its default is NodePort.
+                                    # By itself cert-manager opens a port of every node: its default is NodePort.
                                     ingress_class_name=INGRESS_CLASS,
                                     service_type="ClusterIP",
                                 )
@@ -70,7 +70,7 @@ class Certificates(Chart):
             ),
         )
         for claim in claims:
-            if not claim.passthrough:
+            if not (claim.passthrough or claim.tcp):
                 self._certificate(claim)
 
     def _certificate(self, claim: Claim) -> None:

@@ -5,8 +5,10 @@ from typing import ClassVar
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import COMPONENTS_FILE, FLUX_SYSTEM, KEEP
-from charts.environments import Environment
+from facts.environments import Environment
+from facts.layout import COMPONENTS_FILE, SYNC_FILE, SYNC_NAME
+from facts.provided import FLUX_SYSTEM, KEEP
+from facts.versions import pinned
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
     KustomizationSpec,
@@ -23,32 +25,18 @@ from imports.io.fluxcd.toolkit.source import (
 )
 from synth.manifest import dump
 from synth.tree import External
-from synth.versions import pinned
-
-SYNC_NAME = "flux-system"
-"""Flux's own name for the source, its credentials, and the Kustomization that applies Flux itself."""
-
-
-def external_files() -> dict[str, External]:
-    """The file that charts do not make, with the line by which the pinned version is known."""
-    return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "python -m scripts refresh flux")}
-
-
-def folder(environment: Environment) -> str:
-    """Flux's own folder from the repository's root."""
-    return f"{environment.path}/flux/{SYNC_NAME}"
 
 
 class FluxSystem(Chart):
     """GitRepository and Kustomization `flux-system`, and the Kustomizations `platform` and, after it, `apps`.
 
-    The file names are those that `flux bootstrap --path=deploy/flux` writes and expects. The patches keep Flux's
+    The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
     namespace and its CRDs, with which every Kustomization would go, from a mistaken prune.
     """
 
     file_names: ClassVar = {
-        f"GitRepository/{SYNC_NAME}": "gotk-sync.yaml",
-        f"Kustomization/{SYNC_NAME}": "gotk-sync.yaml",
+        f"GitRepository/{SYNC_NAME}": SYNC_FILE,
+        f"Kustomization/{SYNC_NAME}": SYNC_FILE,
         "Kustomization/platform": "platform.yaml",
         "Kustomization/apps": "apps.yaml",
     }
@@ -80,6 +68,11 @@ class FluxSystem(Chart):
         self._kustomization("platform", "platform", wait=True, health=_issued_or_not() if environment.tls else None)
         self._kustomization("apps", "apps", wait=True, after="platform")
 
+    @staticmethod
+    def external_files() -> dict[str, External]:
+        """The file that charts do not make, with the line by which the pinned version is known."""
+        return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "python -m scripts refresh flux")}
+
     def _kustomization(
         self,
         name: str,
@@ -110,7 +103,7 @@ class FluxSystem(Chart):
 
 
 def _issued_or_not() -> list[KustomizationSpecHealthCheckExprs]:
-    """Certificates and their issuer count as healthy at once: what cannot be issued shall not hold back every app.
+    """Certificates and their issuer count as healthy at once: what cannot be issued does not hold back every app.
 
     https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
     """

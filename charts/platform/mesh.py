@@ -3,8 +3,8 @@
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import ISTIO_SYSTEM
-from charts.environments import Environment
+from facts.environments import Environment
+from facts.provided import ISTIO_SYSTEM
 from imports.io.istio.security import (
     PeerAuthentication,
     PeerAuthenticationSpec,

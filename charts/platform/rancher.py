@@ -3,9 +3,9 @@
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import RANCHER
-from charts.environments import Environment
-from charts.gateway import GATEWAY, Claim
+from charts.shapes.claim import GATEWAY, Claim
+from facts.environments import Environment
+from facts.provided import RANCHER
 from imports.io.istio.networking import (
     VirtualService,
     VirtualServiceSpec,

@@ -6,7 +6,8 @@ restricted Pod Security Standard, which the apps' namespaces demand, refuses (in
 an autoscaled app needs metrics-server. docs/environments.md says how a managed cluster gets all of it.
 """
 
-from charts.environments import Environment
+from facts.environments import Environment
+from facts.layout import COMPONENTS_FILE, SYNC_NAME
 from synth.cluster import Provided
 
 ISTIO_SYSTEM = Provided("Namespace", "istio-system", by="Helm release istio-base")
@@ -61,13 +62,10 @@ PROMETHEUS = Provided(
 MERGED_METRICS_PORT = 15020
 
 CERT_MANAGER = Provided("Namespace", "cert-manager", by="Helm release cert-manager")
-COMPONENTS_FILE = "gotk-components.yaml"
-"""Flux's install manifest; `python -m scripts refresh flux` makes it."""
-
-FLUX_SYSTEM = Provided("Namespace", "flux-system", by=COMPONENTS_FILE)
+FLUX_SYSTEM = Provided("Namespace", SYNC_NAME, by=COMPONENTS_FILE)
 
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-"""Annotation of what Flux shall not delete when it leaves Git: data, and the namespace that holds it."""
+"""Annotation of what Flux does not delete when it leaves Git: data, and the namespace that holds it."""
 
 EVERYWHERE = (
     *(Provided("Namespace", name, by="Kubernetes") for name in ("default", "kube-public", "kube-node-lease")),
@@ -89,6 +87,6 @@ def provided(environment: Environment) -> tuple[Provided, ...]:
         found += [CATTLE_SYSTEM, RANCHER]
     if environment.prometheus:
         found += [MONITORING, PROMETHEUS]
-    if storage_class := environment.wiki_storage.storage_class:
-        found.append(Provided("StorageClass", storage_class, by="the cluster"))
+    classes = {environment.storage_class, environment.shared_storage_class}
+    found += [Provided("StorageClass", name, by="the cluster") for name in sorted(filter(None, classes))]
     return tuple(found)

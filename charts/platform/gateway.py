@@ -1,12 +1,12 @@
 """The one way into the cluster: Istio's ingress gateway and the hosts it answers for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct
 
-from charts.cluster import INGRESS_GATEWAY
+from charts.shapes.claim import GATEWAY_NAME, HTTP_PORT, HTTPS_PORT, Claim
+from facts.provided import INGRESS_GATEWAY
 from imports.io.istio.networking import (
     Gateway,
     GatewaySpec,
@@ -17,48 +17,18 @@ from imports.io.istio.networking import (
     GatewaySpecServersTlsMode,
 )
 
-GATEWAY_NAME = "main-gateway"
-GATEWAY = f"{INGRESS_GATEWAY.namespace}/{GATEWAY_NAME}"
-"""How a VirtualService names the gateway, `namespace/name`."""
-
-HTTP_PORT = 80
-HTTPS_PORT = 443
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A host that an application answers for, the application's name, and the namespace its route is in.
-
-    `passthrough` leaves TLS to the application: the gateway only reads the host from the SNI.
-    """
-
-    name: str
-    namespace: str
-    host: str
-    passthrough: bool = False
-
-    @property
-    def secret(self) -> str:
-        """The Secret with the host's certificate, in the gateway's namespace."""
-        return f"{self.name}-tls"
-
-    def __str__(self) -> str:
-        # Bound to the namespace, so that no route elsewhere can take the host:
-        # https://istio.io/latest/docs/reference/config/networking/gateway/#Server
-        return f"{self.namespace}/{self.host}"
-
 
 class IngressGateway(Chart):
     """Gateway `main-gateway`: port 80 for the hosts that apps claim, port 443 for those that bring their own TLS.
 
-    With `tls` the gateway holds a certificate for every other host too; port 80 stays for the redirect to HTTPS and
-    the challenges of the certificate authority.
+    Claims of plain TCP have a port of their own. With `tls` the gateway holds a certificate for every other host too;
+    port 80 stays for the redirect to HTTPS and the challenges of the certificate authority.
     """
 
     def __init__(self, scope: Construct, claims: Iterable[Claim], *, tls: bool = False) -> None:
         super().__init__(scope, "gateway")
         claims = list(claims)
-        terminated = [claim for claim in claims if not claim.passthrough]
+        terminated = [claim for claim in claims if not (claim.passthrough or claim.tcp)]
         passed_through = [str(claim) for claim in claims if claim.passthrough]
         servers = [
             GatewaySpecServers(
@@ -76,6 +46,7 @@ class IngressGateway(Chart):
                     tls=GatewaySpecServersTls(mode=GatewaySpecServersTlsMode.PASSTHROUGH),
                 )
             )
+        servers.extend(_tcp(claim, claim.tcp) for claim in claims if claim.tcp)
         Gateway(
             self,
             "gateway",
@@ -93,4 +64,10 @@ def _https(claim: Claim) -> GatewaySpecServers:
             credential_name=claim.secret,
             min_protocol_version=GatewaySpecServersTlsMinProtocolVersion.TLSV1_UNDERSCORE_2,
         ),
+    )
+
+
+def _tcp(claim: Claim, port: int) -> GatewaySpecServers:
+    return GatewaySpecServers(
+        port=GatewaySpecServersPort(number=port, name=f"tcp-{claim.name}", protocol="TCP"), hosts=[str(claim)]
     )

@@ -1,13 +1,10 @@
 """What containers get and may take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
-from cdk8s_plus_27 import k8s
-
-from synth.quantity import quantity
-
-RESOURCES = ("cpu", "memory", "ephemeral-storage")
+from synth.pods import RESOURCES
+from synth.quantity import as_quantity, quantity
 
 
 @dataclass(frozen=True)
@@ -32,13 +29,17 @@ class Range:
             )
 
 
+LITTLE_STORAGE = Range("64Mi", "256Mi")
+"""The ephemeral storage of a container that writes logs and a little to /tmp."""
+
+
 @dataclass(frozen=True)
 class Resources:
     """The resources of a container; `ephemeral_storage` holds its /tmp and its logs."""
 
     cpu: Range
     memory: Range
-    ephemeral_storage: Range = Range("64Mi", "256Mi")
+    ephemeral_storage: Range = LITTLE_STORAGE
 
     @property
     def requests(self) -> dict[str, str]:
@@ -51,19 +52,26 @@ class Resources:
         return {name: range_.limit for name, range_ in zip(RESOURCES, ranges, strict=True)}
 
 
-SIDECAR = Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi"))
+PROXY = Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi"))
 """Istio's proxy beside each app: enough for a few hundred requests a second.
 
 Also what a container gets that names no resources, because LimitRange gives the proxy its ephemeral storage.
 """
 
-
-# A quantity lives in Node: one crossing for each that is different, not for each use.
-@cache
-def _quantity(text: str) -> k8s.Quantity:
-    return k8s.Quantity.from_string(text)
+Amounts = dict[str, str]
+"""Kubernetes quantities by resource."""
 
 
-def quantities(amounts: dict[str, str]) -> dict[str, k8s.Quantity]:
-    """Kubernetes quantities, as the typed classes take them."""
-    return {name: _quantity(amount) for name, amount in amounts.items()}
+def total(amounts: Iterable[tuple[int, Amounts]]) -> Amounts:
+    """So many times each of these amounts, added up."""
+    listed = list(amounts)
+    return {
+        name: as_quantity(sum(times * quantity(each.get(name, "0")) for times, each in listed), binary=name != "cpu")
+        for name in RESOURCES
+    }
+
+
+def largest(amounts: Iterable[Amounts]) -> Amounts:
+    """Of each resource the largest amount."""
+    listed = list(amounts)
+    return {name: max((each[name] for each in listed), key=quantity) for name in RESOURCES}

@@ -1,0 +1,1 @@
+"""Flux: the source, and what it applies in which order."""

@@ -1,0 +1,1 @@
+"""What the apps stand on: routing, certificates, the mesh, priorities."""

@@ -1,0 +1,168 @@
+"""An app: a chart with a namespace of its own, which what is put into it makes as large as it has to be."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cdk8s import ApiObjectMetadata, Chart
+from cdk8s_plus_27 import k8s
+from constructs import Construct
+
+from charts.shapes import network
+from charts.shapes.claim import Claim
+from charts.shapes.pod import Pod
+from charts.shapes.resources import PROXY, largest, total
+from charts.shapes.typed import quantities
+from facts.environments import Environment
+from facts.images import Image, image
+from facts.provided import KEEP
+from synth import DefinitionError
+from synth.cluster import Provided
+from synth.quantity import as_quantity, quantity
+
+if TYPE_CHECKING:
+    from charts.shapes.route import Route
+    from charts.shapes.workload import Workload
+
+NAME_LABEL = "app.kubernetes.io/name"
+
+ROLLOUT_FACTOR = 2
+"""The quota is for twice the pods at full scale: while they end, pods that a rollout replaces count as well."""
+
+
+class App(Chart):
+    """A chart with a namespace of its own, of the app's name; an app's module derives from it and adds shapes.
+
+    Pods must meet the "restricted" Pod Security Standard
+    (https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted). They reach DNS and istiod and
+    nothing else, and nothing reaches them, but for what the shapes and further policies allow. The quota and the
+    LimitRange are the sum of what runs here, jobs, rollouts and volumes included; `finish` defines them.
+    """
+
+    def __init__(self, scope: Construct, name: str, environment: Environment) -> None:
+        super().__init__(scope, name)
+        self.name = name
+        self.environment = environment
+        self.app_labels = {NAME_LABEL: name}
+        self.images: set[str] = set()
+        """The images of images.yaml that it uses, by their names there."""
+        self.provided: list[Provided] = []
+        """What somebody else puts into its namespace."""
+        self.claims: list[Claim] = []
+        """The hosts that its workloads ask for."""
+        self.pods: list[tuple[int, Pod]] = []
+        """How many pods of which kind run here at full scale."""
+        self.workloads: list[Workload] = []
+        self.routes: list[Route] = []
+        self.storage: list[tuple[int, str]] = []
+        """How many volumes of which size are here."""
+        modes = ("enforce", "audit", "warn")
+        k8s.KubeNamespace(
+            self,
+            "namespace",
+            metadata=k8s.ObjectMeta(
+                name=name,
+                labels={
+                    "istio-injection": "enabled",
+                    **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes},
+                },
+                annotations=KEEP,
+            ),
+        )
+        for policy, spec in network.of_every_app(environment.dns_addresses).items():
+            self.network_policy(policy, spec)
+
+    def image(self, name: str | None = None) -> Image:
+        """An image of images.yaml: of the app's own name, unless it has several.
+
+        Raises:
+            DefinitionError: images.yaml has none of that name for the environment.
+        """
+        name = name or self.name
+        self.images.add(name)
+        return image(self.environment, name)
+
+    def metadata(
+        self, name: str, *, labels: Mapping[str, str] | None = None, annotations: Mapping[str, str] | None = None
+    ) -> k8s.ObjectMeta:
+        """Metadata of an object in the app's namespace, with the app's labels unless it has its own."""
+        return k8s.ObjectMeta(
+            name=name,
+            namespace=self.name,
+            labels=dict(labels or self.app_labels),
+            annotations=dict(annotations) if annotations else None,
+        )
+
+    def custom_metadata(self, name: str, labels: Mapping[str, str] | None = None) -> ApiObjectMetadata:
+        """The same for the kinds of a CRD."""
+        return ApiObjectMetadata(name=name, namespace=self.name, labels=dict(labels or self.app_labels))
+
+    def network_policy(
+        self, name: str, spec: k8s.NetworkPolicySpec, labels: Mapping[str, str] | None = None
+    ) -> k8s.KubeNetworkPolicy:
+        """One more NetworkPolicy in the namespace."""
+        metadata = self.metadata(name, labels=labels)
+        return k8s.KubeNetworkPolicy(self, f"network-policy-{name}", metadata=metadata, spec=spec)
+
+    def finish(self) -> None:
+        """Define what depends on all that runs here."""
+        pods = [(count * ROLLOUT_FACTOR, pod) for count, pod in self.pods]
+        requests = total((count, pod.requests) for count, pod in pods)
+        limits = total((count, pod.limits) for count, pod in pods)
+        storage = sum(count * quantity(size) for count, size in self.storage)
+        hard = {
+            **{f"requests.{name}": amount for name, amount in requests.items()},
+            **{f"limits.{name}": amount for name, amount in limits.items()},
+            "pods": str(sum(count for count, _ in pods)),
+            "persistentvolumeclaims": str(sum(count for count, _ in self.storage)),
+            "requests.storage": as_quantity(storage, binary=True),
+            # The ingress gateway is the one way in.
+            "services.loadbalancers": "0",
+            "services.nodeports": "0",
+        }
+        k8s.KubeResourceQuota(
+            self, "quota", metadata=self.metadata(self.name), spec=k8s.ResourceQuotaSpec(hard=quantities(hard))
+        )
+        most = largest([PROXY.limits, *(pod.most for _, pod in pods)])
+        each = k8s.LimitRangeItem(
+            type="Container",
+            default_request=quantities(PROXY.requests),
+            default=quantities(PROXY.limits),
+            max=quantities(most),
+        )
+        k8s.KubeLimitRange(self, "limits", metadata=self.metadata(self.name), spec=k8s.LimitRangeSpec(limits=[each]))
+
+
+def connect(apps: Sequence[App]) -> None:
+    """Put together what concerns several apps: who calls whom, and whose paths belong to whose host.
+
+    Raises:
+        DefinitionError: a workload calls one that is not there, or has paths of a host that nobody has.
+    """
+    named: dict[str, list[Workload]] = {}
+    for workload in (workload for app in apps for workload in app.workloads):
+        named.setdefault(workload.name, []).append(workload)
+        named.setdefault(f"{workload.app.name}/{workload.name}", []).append(workload)
+    for workload in (workload for app in apps for workload in app.workloads):
+        for name in workload.pod.calls:
+            targets = named.get(name, [])
+            if len(targets) != 1:
+                raise DefinitionError(_no_target(workload.name, name, targets, named))
+            workload.call(targets[0])
+    routes = [route for app in apps for route in app.routes]
+    owners = {host: route for route in routes for host in route.virtual_services}
+    for route in routes:
+        for host in route.hosts if route.paths else ():
+            if host not in owners:
+                raise DefinitionError(
+                    f"{route.workload.name} serves {', '.join(route.paths)} of {host}, a host that no app has: there "
+                    f"are {', '.join(owners) or 'none'}"
+                )
+            route.share(owners[host], host)
+
+
+def _no_target(caller: str, name: str, targets: Sequence["Workload"], named: Mapping[str, object]) -> str:
+    if targets:
+        full = " or ".join(f"{target.app.name}/{target.name}" for target in targets)
+        return f"{caller} calls {name}, of which there are several: write {full}"
+    known = ", ".join(known for known in named if "/" not in known)
+    return f"{caller} calls {name}, but there is no such workload: there are {known}"

@@ -1,0 +1,243 @@
+"""One container of a pod: its image, ports, probes, variables and mounts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cache
+
+from cdk8s_plus_27 import k8s
+
+from charts.shapes.resources import LITTLE_STORAGE, Range, Resources
+from charts.shapes.storage import Mount, SecretKey
+from charts.shapes.typed import int_or_string, quantities
+from facts.environments import Environment
+from facts.images import Image
+
+UNPRIVILEGED_PORTS = range(1025, 65536)
+ISTIO_PORTS = range(15000, 15100)
+"""What the sidecar itself listens on: https://istio.io/latest/docs/ops/deployment/application-requirements/"""
+
+PROTOCOLS = ("http", "http2", "grpc", "https", "tcp", "tls", "mongo", "mysql", "redis")
+"""What the name of a port may begin with: https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/"""
+
+WEB_PROTOCOLS = ("http", "http2", "grpc")
+"""What a VirtualService routes by host and path."""
+
+METRICS_PORT_NAME = "http-metrics"
+STARTUP_PERIOD = 2
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that a container listens on, and how the Service offers it.
+
+    `name` begins with the protocol, by which Istio knows it: `http`, `grpc`, `tcp-postgres`. `service` is the number
+    at the Service: 80 for a port named `http`, otherwise the same number. `host` is the first label of a host name of
+    its own, for a port beside the one that the app's host leads to; `gateway` the port at which the gateway offers
+    plain TCP, one of the environment's `gateway_ports`.
+    """
+
+    number: int
+    name: str = "http"
+    service: int = 0
+    host: str | None = None
+    gateway: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "service", self.service or (80 if self.name == "http" else self.number))
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(
+                f"port {self.number} has the name {self.name}, which does not begin with a protocol that Istio knows: "
+                f"{', '.join(PROTOCOLS)}, with - behind it for more, as in tcp-postgres"
+            )
+
+    @property
+    def protocol(self) -> str:
+        return self.name.partition("-")[0]
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a container is asked whether it can serve: GET of `path`, or a `command` that ends with 0.
+
+    A port for gRPC is asked by gRPC's own health check, one for TCP by a connection. `start_seconds` is how long a
+    start may take; from then on ten seconds without an answer take the pod out of the Service, and half a minute
+    restarts the container.
+    """
+
+    path: str = "/"
+    command: Sequence[str] = ()
+    start_seconds: int = 60
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Where an app offers its metrics to Prometheus."""
+
+    port: int
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container, with safe defaults: no privilege, no writable file but below /tmp and what `mounts` has.
+
+    `port` is the one that it listens on for HTTP; `ports` are the others, or all of them. `variables` are environment
+    variables; one that is secret is a key of a `Secret`. `mounts` has by path what is mounted there. `command` and
+    `arguments` take the place of the image's own.
+
+    Raises:
+        ValueError: a port is one that it cannot have, a path is none, or it has a port and no way to be asked.
+    """
+
+    name: str
+    image: Image
+    _: KW_ONLY
+    cpu: Range
+    memory: Range
+    ephemeral_storage: Range = LITTLE_STORAGE
+    port: int | None = None
+    ports: Sequence[Port] = ()
+    command: Sequence[str] = ()
+    arguments: Sequence[str] = ()
+    variables: Mapping[str, str | SecretKey] = field(default_factory=dict)
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    health: Health = Health()
+    metrics: Metrics | None = None
+
+    def __post_init__(self) -> None:
+        own = (Port(self.port),) if self.port else ()
+        object.__setattr__(self, "ports", (*own, *self.ports))
+        for number in [port.number for port in self.ports] + ([self.metrics.port] if self.metrics else []):
+            _check_port(self.name, number)
+        _check_path(self.name, "health", self.health.path)
+        if self.metrics:
+            _check_path(self.name, "metrics", self.metrics.path)
+        for path in self.mounts:
+            _check_path(self.name, "mount", path)
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(self.cpu, self.memory, self.ephemeral_storage)
+
+    @property
+    def can_be_asked(self) -> bool:
+        return bool(self.ports or self.health.command)
+
+    def typed(
+        self, environment: Environment, *, tmp: str, drain: int, probes: bool, more_mounts: Sequence[k8s.VolumeMount]
+    ) -> k8s.Container:
+        """The container as a pod has it.
+
+        `tmp` is the volume for /tmp, `drain` how long it still serves when it is told to end, in seconds.
+        """
+        image = self.image.reference(environment.registry)
+        moves = environment.registry is not None and self.image.digest is None
+        asked = probes and self.can_be_asked
+        numbers = {port.name: port.number for port in self.ports}
+        if self.metrics and self.metrics.port not in numbers.values():
+            numbers[METRICS_PORT_NAME] = self.metrics.port
+        ports = [k8s.ContainerPort(name=key, container_port=port, protocol="TCP") for key, port in numbers.items()]
+        mounts = {tmp: "/tmp", **{mount.name: path for path, mount in self.mounts.items()}}  # noqa: S108, the pod's own
+        return k8s.Container(
+            name=self.name,
+            image=image,
+            # What a tag names may change in a registry; what a digest names and what was imported may not.
+            image_pull_policy="Always" if moves else "IfNotPresent",
+            command=list(self.command) or None,
+            args=list(self.arguments) or None,
+            env=[_variable(key, value) for key, value in self.variables.items()] or None,
+            ports=ports or None,
+            startup_probe=self._probe(STARTUP_PERIOD, self.health.start_seconds // STARTUP_PERIOD) if asked else None,
+            readiness_probe=self._probe(5, 2) if asked else None,
+            liveness_probe=self._probe(10, 3) if asked else None,
+            lifecycle=_drain(drain) if drain else None,
+            resources=k8s.ResourceRequirements(
+                requests=quantities(self.resources.requests), limits=quantities(self.resources.limits)
+            ),
+            security_context=_restricted(),
+            volume_mounts=[k8s.VolumeMount(name=key, mount_path=path) for key, path in mounts.items()]
+            + list(more_mounts),
+        )
+
+    def _probe(self, period_seconds: int, failure_threshold: int) -> k8s.Probe:
+        port = self.ports[0] if self.ports else None
+        return _probe(port, self.health.path, tuple(self.health.command), period_seconds, failure_threshold)
+
+    def check_image(self, environment: Environment) -> None:
+        """Compare the image with what the environment takes.
+
+        Raises:
+            ValueError: it has the tag `latest` or no digest, where the environment wants better.
+        """
+        image = self.image.reference(environment.registry)
+        if environment.registry and self.image.tag == "latest":
+            raise ValueError(
+                f"{self.name} has the image {image}, whose tag says nothing about what runs: name the release"
+            )
+        if environment.digests and not self.image.digest:
+            raise ValueError(
+                f"{self.name} has the image {image} without a digest, which {environment.path} wants: write @sha256: "
+                "and 64 hexadecimal digits behind it, zeros as long as it is not known"
+            )
+
+
+def _variable(name: str, value: str | SecretKey) -> k8s.EnvVar:
+    if isinstance(value, str):
+        return k8s.EnvVar(name=name, value=value)
+    if not isinstance(value, SecretKey):
+        raise TypeError(f"variable {name} is {value!r}, which is no text: put it in quotes")
+    selector = k8s.SecretKeySelector(name=value.secret, key=value.key)
+    return k8s.EnvVar(name=name, value_from=k8s.EnvVarSource(secret_key_ref=selector))
+
+
+def _check_port(name: str, port: int) -> None:
+    if port in range(1, UNPRIVILEGED_PORTS.start) or port in ISTIO_PORTS:
+        raise ValueError(
+            f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
+            f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
+        )
+
+
+def _check_path(name: str, what: str, path: str) -> None:
+    if not path.startswith("/"):
+        raise ValueError(f"{name} has the {what} path {path!r}: a path begins with /, as in /healthz")
+
+
+# What is the same for many apps is made once: a typed object is checked field by field, which takes its time.
+@cache
+def _restricted() -> k8s.SecurityContext:
+    return k8s.SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=k8s.Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=True,
+    )
+
+
+@cache
+def _probe(
+    port: Port | None, path: str, command: tuple[str, ...], period_seconds: int, failure_threshold: int
+) -> k8s.Probe:
+    asks: dict[str, object]
+    if command:
+        asks = {"exec": k8s.ExecAction(command=list(command))}
+    elif port is None:
+        raise ValueError("a probe asks a port or runs a command")
+    elif port.protocol in ("http", "http2"):
+        asks = {"http_get": k8s.HttpGetAction(path=path, port=int_or_string(port.name))}
+    elif port.protocol == "grpc":
+        asks = {"grpc": k8s.GrpcAction(port=port.number)}
+    else:
+        asks = {"tcp_socket": k8s.TcpSocketAction(port=int_or_string(port.name))}
+    return k8s.Probe(
+        **asks,  # type: ignore[arg-type]
+        period_seconds=period_seconds,
+        failure_threshold=failure_threshold,
+        timeout_seconds=2,
+    )
+
+
+@cache
+def _drain(seconds: int) -> k8s.Lifecycle:
+    # An image without `sleep` ends at once, as it would without the hook.
+    wait = k8s.ExecAction(command=["sleep", str(seconds)])
+    return k8s.Lifecycle(pre_stop=k8s.LifecycleHandler(exec=wait))

@@ -1,0 +1,57 @@
+"""A job that runs by the clock."""
+
+from typing import ClassVar
+
+from cdk8s_plus_27 import k8s
+
+from charts.shapes.app import App
+from charts.shapes.exemptions import as_annotations
+from charts.shapes.pod import Pod
+from charts.shapes.workload import Workload
+
+
+class CronJob(Workload):
+    """A pod that runs at each time of `schedule` until it is done, one at a time.
+
+    `schedule` is a line of cron, in `time_zone`. A run that takes longer than `deadline_seconds` is ended; one that
+    fails is tried `retries` times more. A run that could not start within ten minutes of its time is left out, and one
+    whose predecessor still runs as well. With a Volume of an app that one node alone can mount, it runs on the node of
+    the pods that have it: define those before it. `cron_job` is the object itself, for what no shape offers.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+    """
+
+    serves: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        schedule: str,
+        pod: Pod,
+        time_zone: str = "Etc/UTC",
+        deadline_seconds: int = 3600,
+        retries: int = 1,
+    ) -> None:
+        super().__init__(app, name, pod, count=1)
+        self.cron_job = k8s.KubeCronJob(
+            app,
+            f"cron-job-{name}",
+            metadata=self.metadata(as_annotations(self.exemptions())),
+            spec=k8s.CronJobSpec(
+                schedule=schedule,
+                time_zone=time_zone,
+                concurrency_policy="Forbid",
+                starting_deadline_seconds=600,
+                successful_jobs_history_limit=1,
+                failed_jobs_history_limit=3,
+                job_template=k8s.JobTemplateSpec(
+                    spec=k8s.JobSpec(
+                        active_deadline_seconds=deadline_seconds,
+                        backoff_limit=retries,
+                        template=self.template(restart_policy="Never"),
+                    )
+                ),
+            ),
+        )

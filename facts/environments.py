@@ -1,0 +1,187 @@
+"""The clusters this platform runs on, and what differs between them. Nothing here names an app."""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeVar
+
+from facts.forms import (
+    AcmeDirectory,
+    Branch,
+    Domain,
+    EmailAddress,
+    Folder,
+    IpAddress,
+    Name,
+    Percentage,
+    ProxyNetwork,
+    Registry,
+    RegistryPath,
+    SshAddress,
+    StorageClass,
+    check_forms,
+)
+from facts.layout import UNITS
+
+# Yours to set before a real roll-out: as long as one of them is an example.com name, `python -m scripts doctor` says
+# so. The digests of images.yaml are the only other values of that sort.
+DOMAIN = "graphwiki.example.com"
+GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"
+REGISTRY = "registry.example.com"
+ACME_EMAIL = "platform@example.com"
+STORAGE_CLASS = "storage.example.com"
+
+EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
+
+T = TypeVar("T")
+
+
+class Tier(IntEnum):
+    """How much a cluster is for: one person's machine, a rehearsal, or what people work with.
+
+    An app says beside its definition what it takes at which tier: `environment.tier.of(small="1Gi", full="20Gi")`.
+    """
+
+    SMALL = 1
+    MEDIUM = 2
+    FULL = 3
+
+    def of(self, *, small: T, medium: T | None = None, full: T | None = None) -> T:
+        """The size for this tier: what is left out is as at the tier below."""
+        given = [size for size in (small, medium, full)[:self] if size is not None]
+        return given[-1]
+
+
+@dataclass(frozen=True)
+class Acme:
+    """The certificate authority, as cert-manager's ACME issuer takes it.
+
+    https://cert-manager.io/docs/configuration/acme/
+
+    `server` is the authority's directory, `email` the address of the account with it.
+
+    Raises:
+        ValueError: one of the two cannot be one.
+    """
+
+    server: AcmeDirectory
+    email: EmailAddress
+
+    def __post_init__(self) -> None:
+        check_forms(self, of="ACME ")
+
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+"""Issues certificates that no browser trusts, with limits that a new cluster does not reach."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The facts of one cluster. Charts ask for a fact, never for the name.
+
+    `path` is the folder of the cluster's tree from the repository's root, which Flux reads. `context` is the
+    cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`. `domain` is what every host name ends in.
+    `git_url` is the address of this repository as the cluster reaches it, over SSH; `git_branch` the branch that Flux
+    follows. `tier` decides how large each app is. `registry` is where images come from, `None` where they are
+    imported; with `digests` every image is named by its digest as well (images.yaml has the images). `istio_hub`
+    is where Istio's own images come from, a mirror of docker.io/istio if need be: infra/environments/ hands it to
+    Istio's charts. `tls` is who signs the gateway's certificates, `None` for plain HTTP. `storage_class` is the class
+    of the volumes, `None` for the cluster's default; `shared_storage_class` that of volumes that several nodes mount,
+    `None` where there is none.
+    `rancher` says whether Rancher runs here and wants a route, `prometheus` whether a Prometheus in namespace
+    monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace. `dns_addresses` are where
+    pods ask for names beside the pods of CoreDNS: the node's own cache (`169.254.20.10`), where the cluster has one.
+    `http_proxies` are the networks of what speaks HTTP to the gateway for the visitors, a cloud's application load
+    balancer or a CDN; none where visitors' connections reach the gateway.
+    `gateway_ports` are the ports for plain TCP that the gateway's Service has beside 80 and 443.
+
+    Raises:
+        ValueError: a fact cannot be one, with what would be right.
+    """
+
+    name: Name
+    path: Folder
+    context: str
+    domain: Domain
+    git_url: SshAddress
+    git_branch: Branch
+    tier: Tier
+    trace_sampling: Percentage
+    registry: Registry | None = None
+    digests: bool = False
+    istio_hub: RegistryPath = "docker.io/istio"
+    tls: Acme | None = None
+    storage_class: StorageClass | None = None
+    shared_storage_class: StorageClass | None = None
+    rancher: bool = False
+    prometheus: bool = False
+    dns_addresses: tuple[IpAddress, ...] = ()
+    http_proxies: tuple[ProxyNetwork, ...] = ()
+    gateway_ports: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_forms(self, of=f"{self.name}: ")
+        if self.path in [f"deploy/{unit}" for unit in UNITS]:
+            raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
+
+    def host(self, label: str) -> str:
+        """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself."""
+        return f"{label}.{self.domain}" if label else self.domain
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """The values that are still the ones this repository is published with, by the names they have above."""
+        values = {
+            "DOMAIN": self.domain,
+            "GIT_URL": self.git_url,
+            "REGISTRY": self.registry or "",
+            "ACME_EMAIL": self.tls.email if self.tls else "",
+            "STORAGE_CLASS": self.storage_class or "",
+        }
+        return {name: value for name, value in values.items() if EXAMPLE.search(value)}
+
+
+LOCAL = Environment(
+    name="local",
+    path="deploy",
+    context="k3d-graphwiki",
+    domain="localhost",
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.SMALL,
+    trace_sampling=100,
+    rancher=True,
+)
+
+STAGING = Environment(
+    name="staging",
+    path="deploy/staging",
+    context="graphwiki-staging",
+    domain=f"staging.{DOMAIN}",
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.MEDIUM,
+    registry=REGISTRY,
+    tls=Acme(LETS_ENCRYPT_STAGING, ACME_EMAIL),
+    trace_sampling=100,
+    prometheus=True,
+)
+
+PRODUCTION = Environment(
+    name="production",
+    path="deploy/production",
+    context="graphwiki-production",
+    domain=DOMAIN,
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.FULL,
+    registry=REGISTRY,
+    digests=True,
+    tls=Acme(LETS_ENCRYPT, ACME_EMAIL),
+    storage_class=STORAGE_CLASS,
+    trace_sampling=1,
+    prometheus=True,
+)
+
+ENVIRONMENTS = (LOCAL, STAGING, PRODUCTION)
