@@ -103,7 +103,7 @@ def check_forms(instance: Any, of: str) -> None:
     Raises:
         ValueError: a field is not of its form.
     """
-    forms = _forms(type(instance))
+    forms = _forms(type(instance))  # type: ignore[arg-type]
     for field in fields(instance):
         value = getattr(instance, field.name)
         for form in forms[field.name] if value is not None else ():
