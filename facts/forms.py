@@ -76,9 +76,7 @@ Registry = Annotated[
     str, _matches(rf"{SUBDOMAIN.pattern}(:\d+)?", "is no host of a registry: registry.example.com is one")
 ]
 Folder = Annotated[str, _matches(r"deploy(/[a-z0-9-]+)?", "is no tree: it is deploy, or a folder just below it")]
-StorageClass = Annotated[
-    str, _matches(SUBDOMAIN.pattern, "is no name of a storage class: leave it out for the default")
-]
+StorageClass = Annotated[str, _matches(SUBDOMAIN.pattern, "is no storage class: leave it out for the default one")]
 StorageSize = Annotated[str, Form(_storage_size)]
 RegistryPath = Annotated[
     str,

@@ -1,0 +1,113 @@
+"""Environments: what they refuse, their tiers, and that charts ask for facts alone."""
+
+import ast
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from facts.environments import ENVIRONMENTS, EXAMPLE, Acme, Environment, Tier
+from facts.layout import UNITS, root_of
+from tests.environments import MANAGED, PLAIN
+
+CHARTS = Path(__file__).parent.parent.parent / "charts"
+NAMES = tuple(environment.name for environment in ENVIRONMENTS)
+KNOWS_THE_NAMES = ("compose.py",)
+
+
+def test_a_fact_that_cannot_be_one_is_told_with_the_environment() -> None:
+    with pytest.raises(ValueError, match=r"^managed: domain 'https://wiki' is no domain: wiki\.example\.com is one"):
+        replace(MANAGED, domain="https://wiki")
+    with pytest.raises(ValueError, match="ACME email 'platform' is no address"):
+        Acme("https://acme.test/directory", "platform")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_tree_cannot_lie_inside_the_one_at_the_root(unit: str) -> None:
+    with pytest.raises(ValueError, match=f"plain: path deploy/{unit} is part of the tree at deploy: choose another"):
+        replace(PLAIN, path=f"deploy/{unit}")
+
+
+def test_a_size_is_that_of_the_tier_or_of_the_one_below() -> None:
+    assert [tier.of(small=1, medium=2, full=3) for tier in Tier] == [1, 2, 3]
+    assert [tier.of(small=1, full=3) for tier in Tier] == [1, 1, 3]
+    assert [tier.of(small=1, medium=2) for tier in Tier] == [1, 2, 2]
+    assert [tier.of(small=1) for tier in Tier] == [1, 1, 1]
+
+
+def test_a_host_is_below_the_domain_or_the_domain_itself() -> None:
+    assert (PLAIN.host("wiki"), PLAIN.host("")) == ("wiki.plain.test", "plain.test")
+
+
+@pytest.mark.parametrize("fact", ["name", "path", "context"])
+def test_no_two_environments_share_a(fact: str) -> None:
+    assert len({getattr(environment, fact) for environment in ENVIRONMENTS}) == len(ENVIRONMENTS)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: str(environment.name))
+def test_the_tree_of_a_path_is_the_environments(environment: Environment) -> None:
+    for below in (*UNITS, "README.md"):
+        assert root_of(f"{environment.path}/{below}") == environment.path
+
+
+class TestExamples:
+    """The values that a person must set before a roll-out."""
+
+    def test_each_value_of_an_example_domain_is_listed(self) -> None:
+        example = replace(
+            MANAGED,
+            domain="wiki.example.com",
+            git_url="ssh://git@git.example.com/platform.git",
+            registry="registry.example.com",
+            tls=Acme("https://acme.test/directory", "platform@example.com"),
+            storage_class="storage.example.com",
+        )
+        assert set(example.examples) == {"DOMAIN", "GIT_URL", "REGISTRY", "ACME_EMAIL", "STORAGE_CLASS"}
+        assert example.examples["DOMAIN"] == "wiki.example.com"
+
+    def test_none_is_listed_once_all_are_set(self) -> None:
+        assert MANAGED.examples == {}
+        assert replace(MANAGED, domain="wiki.myexample.com").examples == {}
+
+    @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: str(environment.name))
+    def test_no_example_is_overlooked(self, environment: Environment) -> None:
+        texts = [str(getattr(environment, field.name)) for field in fields(environment)]
+        examples = [text for text in texts if EXAMPLE.search(text)]
+        assert len(examples) == len(environment.examples)
+
+
+def names_known(source: str) -> list[str]:
+    """What in a module has to do with the name of an environment."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        compared = any(
+            isinstance(side, ast.Attribute) and side.attr == "name" and ast.unparse(side.value).endswith("environment")
+            for side in sides
+        )
+        written = isinstance(node, ast.Constant) and node.value in NAMES
+        imported = isinstance(node, ast.alias | ast.Name) and ast.unparse(node) in map(str.upper, NAMES)
+        if compared or written or imported:
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    "module", sorted(CHARTS.rglob("*.py")), ids=lambda path: str(path.relative_to(CHARTS).as_posix())
+)
+def test_no_chart_decides_by_an_environments_name(module: Path) -> None:
+    if module.name not in KNOWS_THE_NAMES:
+        assert names_known(module.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("if environment.name == other: pass", ["environment.name == other"]),
+        (f"sizes = {{'{NAMES[-1]}': 1}}", [f"'{NAMES[-1]}'"]),
+        (f"from facts.environments import {NAMES[-1].upper()}", [NAMES[-1].upper()]),
+        ("if environment.tls: x = claim.name", []),
+    ],
+)
+def test_a_chart_that_did_would_be_noticed(source: str, found: list[str]) -> None:
+    assert names_known(source) == found
