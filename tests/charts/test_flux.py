@@ -1,56 +1,68 @@
-"""Flux's source and Kustomizations."""
+"""Flux's source and Kustomizations, in every environment."""
 
 from pathlib import Path
 
-from facts.environments import LOCAL
-from synth.manifest import load
-from tests.deployed import DEPLOY, the
+import pytest
 
-FOLDER = "flux/flux-system"
+from facts.environments import ENVIRONMENTS, Environment
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME, UNITS
+from synth.manifest import Document, load
+from tests.deployed import DEPLOY, objects, root, the
 
 
-def test_its_folder_keeps_the_names_of_flux() -> None:
-    assert {path.name for path in (DEPLOY / FOLDER).iterdir()} == {
-        "gotk-components.yaml",
-        "gotk-sync.yaml",
-        "platform.yaml",
-        "apps.yaml",
-        "kustomization.yaml",
+@pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: str(environment.name))
+def environment(request: pytest.FixtureRequest) -> Environment:
+    found: Environment = request.param
+    return found
+
+
+def folder(environment: Environment) -> str:
+    return f"{root(environment)}{FLUX_FOLDER}"
+
+
+def kustomizations(environment: Environment) -> dict[str, Document]:
+    found = [item for item in objects(folder(environment)) if item["kind"] == "Kustomization"]
+    return {item["metadata"]["name"]: item["spec"] for item in found}
+
+
+def test_its_folder_has_the_files_that_flux_itself_expects(environment: Environment) -> None:
+    assert {COMPONENTS_FILE, SYNC_FILE, "kustomization.yaml"} <= {
+        path.name for path in (DEPLOY / folder(environment)).iterdir()
     }
 
 
-def test_the_source_is_this_repository_over_ssh() -> None:
-    assert the(FOLDER, "GitRepository", "flux-system")["spec"] == {
-        "interval": "1m",
-        "ref": {"branch": LOCAL.git_branch},
-        "secretRef": {"name": "flux-system"},
-        "url": LOCAL.git_url,
-    }
-    assert LOCAL.git_url.startswith("ssh://")
+def test_the_source_is_the_environments_repository_and_branch(environment: Environment) -> None:
+    spec = the(folder(environment), "GitRepository", SYNC_NAME)["spec"]
+    assert (spec["url"], spec["ref"]) == (environment.git_url, {"branch": environment.git_branch})
+    assert spec["secretRef"] == {"name": SYNC_NAME}
 
 
-def test_apps_come_after_the_platform() -> None:
-    assert the(FOLDER, "Kustomization", "apps")["spec"]["dependsOn"] == [{"name": "platform"}]
-    assert "dependsOn" not in the(FOLDER, "Kustomization", "platform")["spec"]
-
-
-def test_each_applies_its_folder_prunes_and_tries_again() -> None:
-    for name, path in (("flux-system", "flux"), ("platform", "platform"), ("apps", "apps")):
-        spec = the(FOLDER, "Kustomization", name)["spec"]
-        assert spec["path"] == f"./deploy/{path}"
+def test_every_unit_of_the_tree_is_applied_from_its_folder_pruned_and_tried_again(environment: Environment) -> None:
+    found = kustomizations(environment)
+    paths = {spec["path"] for spec in found.values()}
+    assert {f"./{environment.path}/{unit}" for unit in UNITS} == paths
+    for spec in found.values():
         assert (DEPLOY.parent / Path(spec["path"]) / "kustomization.yaml").is_file()
-        assert spec["sourceRef"] == {"kind": "GitRepository", "name": "flux-system"}
+        assert spec["sourceRef"] == {"kind": "GitRepository", "name": SYNC_NAME}
         assert spec["prune"] is True
-        assert (spec["interval"], spec["retryInterval"], spec["timeout"]) == ("10m", "1m", "5m")
+        assert {"interval", "retryInterval", "timeout"} <= spec.keys()
 
 
-def test_platform_and_apps_wait_for_what_they_apply_but_flux_does_not_wait_for_itself() -> None:
-    waits = {name: the(FOLDER, "Kustomization", name)["spec"]["wait"] for name in ("flux-system", "platform", "apps")}
-    assert waits == {"flux-system": False, "platform": True, "apps": True}
+def test_apps_come_after_the_platform_and_flux_does_not_wait_for_itself(environment: Environment) -> None:
+    found = kustomizations(environment)
+    assert found["apps"]["dependsOn"] == [{"name": "platform"}]
+    assert "dependsOn" not in found["platform"]
+    assert {name: spec["wait"] for name, spec in found.items()} == {name: name != SYNC_NAME for name in found}
 
 
-def test_fluxs_namespace_and_crds_survive_a_mistaken_prune() -> None:
-    kustomization = load((DEPLOY / FOLDER / "kustomization.yaml").read_text("utf-8"))[0]
+def test_a_certificate_that_cannot_be_issued_holds_back_no_app(environment: Environment) -> None:
+    expressions = kustomizations(environment)["platform"].get("healthCheckExprs", [])
+    kinds = {item["kind"] for item in expressions if item["current"] == "true"}
+    assert kinds == ({"Certificate", "ClusterIssuer"} if environment.tls else set())
+
+
+def test_fluxs_namespace_and_crds_survive_a_mistaken_prune(environment: Environment) -> None:
+    kustomization = load((DEPLOY / folder(environment) / "kustomization.yaml").read_text("utf-8"))[0]
     patched = {patch["target"]["kind"]: load(patch["patch"])[0] for patch in kustomization["patches"]}
     assert set(patched) == {"Namespace", "CustomResourceDefinition"}
     for patch in patched.values():

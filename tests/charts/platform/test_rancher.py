@@ -1,21 +1,17 @@
 """Rancher's route."""
 
-from tests.deployed import the
+from cdk8s import App
+
+from charts.platform.rancher import RancherRoute
+from tests.environments import PLAIN
 
 
 def test_tls_goes_to_rancher_by_its_host_name() -> None:
-    route = the("platform/rancher", "VirtualService", "rancher")
-    assert route["apiVersion"] == "networking.istio.io/v1"
-    assert route["metadata"]["namespace"] == "cattle-system"
-    assert route["spec"] == {
-        "hosts": ["rancher.localhost"],
-        "gateways": ["istio-system/main-gateway"],
-        "tls": [
-            {
-                "match": [{"port": 443, "sniHosts": ["rancher.localhost"]}],
-                "route": [
-                    {"destination": {"host": "rancher.cattle-system.svc.cluster.local", "port": {"number": 443}}}
-                ],
-            }
-        ],
-    }
+    chart = RancherRoute(App(), PLAIN)
+    (route,) = chart.to_json()
+    host = PLAIN.host("rancher")
+    assert str(chart.claim) == f"{route['metadata']['namespace']}/{host}"
+    assert route["spec"]["hosts"] == [host]
+    (way,) = route["spec"]["tls"]
+    assert way["match"] == [{"port": 443, "sniHosts": [host]}]
+    assert way["route"][0]["destination"]["host"] == "rancher.cattle-system.svc.cluster.local"

@@ -9,7 +9,6 @@ import pytest
 from charts.shapes import (
     App,
     ConfigFiles,
-    Container,
     Health,
     Metrics,
     Outside,
