@@ -137,7 +137,7 @@ def test_a_path_begins_with_a_slash(options: dict[str, Any], what: str) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: Pod(), "a pod has no container: give it one"),
+        (Pod, "a pod has no container: give it one"),
         (lambda: Pod(container(), container()), "the pod of blog has two containers blog: give each its own"),
         (
             lambda: Pod(container(port=8000), container("b", ports=[Port(8000, "http-b")])),
@@ -222,7 +222,7 @@ class TestOutside:
     """What a pod reaches outside the cluster: the mesh and the network are told together."""
 
     def test_a_host(self) -> None:
-        found = with_app(lambda app: Pod(container(port=8000), outside=[Outside("api.example.com")]))
+        found = with_app(lambda _: Pod(container(port=8000), outside=[Outside("api.example.com")]))
         entry = found["ServiceEntry/blog-to-api-example-com-443"]["spec"]
         assert (entry["hosts"], entry["resolution"], entry["exportTo"]) == (["api.example.com"], "DNS", ["."])
         (rule,) = found["NetworkPolicy/allow-to-api-example-com-443"]["spec"]["egress"]
@@ -233,7 +233,7 @@ class TestOutside:
 
     def test_addresses(self) -> None:
         place = Outside(addresses=["203.0.113.7/32"], port=5432, protocol="TCP")
-        found = with_app(lambda app: Pod(container(port=8000), outside=[place]))
+        found = with_app(lambda _: Pod(container(port=8000), outside=[place]))
         (rule,) = found["NetworkPolicy/allow-to-203-0-113-7-32-5432"]["spec"]["egress"]
         assert rule["to"] == [{"ipBlock": {"cidr": "203.0.113.7/32"}}]
         assert found["ServiceEntry/blog-to-203-0-113-7-32-5432"]["spec"]["addresses"] == ["203.0.113.7/32"]
@@ -255,7 +255,7 @@ class TestOutside:
 
 def test_permissions_are_a_role_a_token_and_a_way_to_the_api_server() -> None:
     allowed = Permission(["configmaps"], ["get"], names=["settings"])
-    found = with_app(lambda app: Pod(container(port=8000), permissions=[allowed]))
+    found = with_app(lambda _: Pod(container(port=8000), permissions=[allowed]))
     assert found["Role/blog"]["rules"] == [
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["settings"], "verbs": ["get"]}
     ]
