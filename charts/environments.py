@@ -19,6 +19,10 @@ UNITS = ("flux", "platform", "apps")
 """The folders of an environment's tree that Flux applies, each as a whole."""
 
 EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
+REGISTRY_PATH = re.compile(
+    # A host with a dot or a port, as an image's name has it: without one it would be an account of Docker Hub.
+    rf"(?=[^/]*[.:]){SUBDOMAIN.pattern}(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+)
 ACCESS_MODES = ("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -121,10 +125,12 @@ class Environment:
     cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`. `domain` is what every host name ends in.
     `git_url` is the address of this repository as the cluster reaches it, over SSH; `git_branch` the branch that Flux
     follows. `registry` is where images come from, `None` where they are imported; with `digests` every image is named
-    by its digest as well (images.yaml has the images). `tls` is who signs the gateway's certificates, `None` for plain
-    HTTP. `rancher` says whether Rancher runs here and wants a route, `prometheus` whether a Prometheus in namespace
-    monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace. `dns_addresses` are where
-    pods ask for names beside the pods of CoreDNS: the node's own cache (`169.254.20.10`), where the cluster has one.
+    by its digest as well (images.yaml has the images). `istio_hub` is where Istio's own images come from, a mirror of
+    docker.io/istio if need be: infra/environments/ hands it to Istio's charts. `tls` is who signs the gateway's
+    certificates, `None` for plain HTTP. `rancher` says whether Rancher runs here and wants a route, `prometheus`
+    whether a Prometheus in namespace monitoring scrapes. `trace_sampling` is the percentage of requests that leave a
+    trace. `dns_addresses` are where pods ask for names beside the pods of CoreDNS: the node's own cache
+    (`169.254.20.10`), where the cluster has one.
 
     Raises:
         ValueError: a fact cannot be one, with what would be right.
@@ -142,6 +148,7 @@ class Environment:
     test_app_replicas: Replicas = field(default_factory=Replicas)
     registry: str | None = None
     digests: bool = False
+    istio_hub: str = "docker.io/istio"
     tls: Acme | None = None
     rancher: bool = False
     prometheus: bool = False
@@ -164,6 +171,11 @@ class Environment:
             )
         if self.registry is not None and not re.fullmatch(rf"{SUBDOMAIN.pattern}(:\d+)?", self.registry):
             raise ValueError(f"{self.name}: registry {self.registry!r} is no host: registry.example.com is one")
+        if not REGISTRY_PATH.fullmatch(self.istio_hub):
+            raise ValueError(
+                f"{self.name}: istio_hub {self.istio_hub!r} is no place in a registry: docker.io/istio is one, and "
+                "registry.example.com/mirror/istio"
+            )
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
         for address in self.dns_addresses:

@@ -1,15 +1,17 @@
 """What docs/environments.md says is so."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 from charts import environments as values
 from charts.cluster import INGRESS_GATEWAY
-from charts.environments import PRODUCTION, STAGING
-from scripts.environments import DOCUMENT, ROWS, table, with_table
+from charts.environments import ENVIRONMENTS, PRODUCTION, STAGING
+from scripts import environments as commands
+from scripts.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
 from synth import DefinitionError
 from synth.versions import pinned
 from tests.scripts.desk import Desk
@@ -25,6 +27,42 @@ def test_its_table_is_that_of_the_environments() -> None:
 def test_the_command_prints_the_same_table(desk: Desk) -> None:
     ended = desk.run("environments")
     assert (ended.code, ended.out) == (0, table())
+
+
+def test_helm_gets_what_the_environments_say() -> None:
+    assert differing() == [], "run `python -m scripts environments --write`"
+    for environment in ENVIRONMENTS:
+        values = yaml.safe_load((HELM_VALUES / f"{environment.name}.yaml").read_text("utf-8"))
+        assert values == {"global": {"hub": environment.istio_hub}}
+
+
+def test_writing_renews_helms_values_and_keeps_a_persons_own_file(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, page = tmp_path / "environments", tmp_path / "page.md"
+    elsewhere.mkdir()
+    page.write_text(PAGE, "utf-8")
+    (elsewhere / "gone.yaml").write_text(helm_values(replace(STAGING, name="gone")), "utf-8")
+    (elsewhere / "own.yaml").write_text("global: {}\n", "utf-8")
+    mirrored = replace(STAGING, istio_hub="registry.example.com:5000/mirror/istio")
+    monkeypatch.setattr(commands, "HELM_VALUES", elsewhere)
+    monkeypatch.setattr(commands, "DOCUMENT", page)
+    monkeypatch.setattr(commands, "ENVIRONMENTS", (mirrored,))
+    assert [file.name for file in differing()] == ["gone.yaml", "own.yaml", "staging.yaml"]
+    assert desk.run("environments", "--write").code == 0
+    assert [file.name for file in differing()] == ["own.yaml"]
+    assert yaml.safe_load((elsewhere / "staging.yaml").read_text("utf-8"))["global"]["hub"] == mirrored.istio_hub
+    assert mirrored.istio_hub in page.read_text("utf-8")
+
+
+def test_every_chart_that_names_an_image_is_told_the_hub_and_nothing_else_tells_it() -> None:
+    hub = f"--values infra/environments/{STAGING.name}.yaml"
+    told = {chart for chart, options in re.findall(r"helm upgrade .* istio/(\w+) (.*)", PAGE) if hub in options}
+    # The chart base has no pods, and the gateway's get their image from istiod.
+    assert told == {"cni", "istiod"}
+    for file in (ROOT / "infra/managed").iterdir():
+        values = yaml.safe_load(file.read_text("utf-8"))
+        assert "hub" not in {*values, *values.get("global", {})}
 
 
 def test_a_page_without_the_marks_is_refused() -> None:

@@ -1,8 +1,11 @@
 # Istio: CRDs, the CNI plugin, the control plane and the ingress gateway, of one version and in this order.
 
 locals {
-  istio_repository = "https://istio-release.storage.googleapis.com/charts"
+  istio_repository = "https://blob.istio.io/istio-release/charts"
   istio_namespace  = "istio-system"
+
+  # Where Istio's images come from, said to every chart that names one: what a chart says itself has changed before.
+  istio_hub = yamldecode(file("${path.module}/../environments/local.yaml")).global.hub
 }
 
 resource "helm_release" "istio_base" {
@@ -35,8 +38,8 @@ resource "helm_release" "istio_cni" {
   wait       = true
   timeout    = 300
 
-  # k3s, not k3d: from 1.31.7 on k3s keeps its CNI binaries elsewhere than the setting for k3d says.
-  values = [yamlencode({ global = { platform = "k3s" } })]
+  # k3s, not k3d: from its release 1.31.7 on k3s keeps its CNI binaries elsewhere than the setting for k3d says.
+  values = [yamlencode({ global = { platform = "k3s", hub = local.istio_hub } })]
 
   depends_on = [helm_release.istio_base]
 
@@ -58,7 +61,7 @@ resource "helm_release" "istiod" {
   # With the CNI plugin and this seccomp profile an injected pod meets the restricted Pod Security Standard.
   values = [yamlencode({
     pilot  = { cni = { enabled = true } }
-    global = { proxy = { seccompProfile = { type = "RuntimeDefault" } } }
+    global = { hub = local.istio_hub, proxy = { seccompProfile = { type = "RuntimeDefault" } } }
   })]
 
   depends_on = [helm_release.istio_cni]
@@ -69,8 +72,9 @@ resource "helm_release" "istiod" {
   }
 }
 
-# Its pods carry the label istio=ingress, which Gateway main-gateway selects. The Service is a LoadBalancer: servicelb
-# puts it on ports 80 and 443 of the nodes, where k3d's load balancer reaches it.
+# Its chart names no image: istiod puts that of its own hub into the pods. They carry the label istio=ingress, which
+# Gateway main-gateway selects. The Service is a LoadBalancer: servicelb puts it on ports 80 and 443 of the nodes, where
+# k3d's load balancer reaches it.
 resource "helm_release" "istio_ingress" {
   name       = "istio-ingress"
   repository = local.istio_repository

@@ -46,6 +46,21 @@ KNOWS_THE_NAMES = ("environments.py", "images.py", "platform.py")
         ({"path": "deploy/eu/staging"}, "path 'deploy/eu/staging' is no tree: it is deploy, or a folder just below it"),
         ({"path": "deploy/"}, "path 'deploy/' is no tree: it is deploy, or a folder just below it"),
         ({"path": "deploy/apps"}, "path deploy/apps is part of the tree at deploy: choose another name"),
+        *(
+            (
+                {"istio_hub": hub},
+                f"istio_hub {hub!r} is no place in a registry: docker.io/istio is one, and "
+                "registry.example.com/mirror/istio",
+            )
+            for hub in (
+                "",
+                "istio",
+                "https://docker.io/istio",
+                "docker.io/istio/",
+                "docker.io/istio:1.2",
+                "docker.io/Istio",
+            )
+        ),
         ({"trace_sampling": 101}, "trace_sampling 101 is no percentage: 0 to 100 is one"),
         ({"trace_sampling": -1}, "trace_sampling -1 is no percentage: 0 to 100 is one"),
         ({"trace_sampling": float("nan")}, "trace_sampling nan is no percentage: 0 to 100 is one"),

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import yaml
 
 from charts.cluster import INGRESS_GATEWAY
 from charts.environments import LOCAL
+from scripts.environments import helm_values
 from scripts.tofu import home
 from synth.versions import pinned
 from tests.stand_ins import StandIns
@@ -194,13 +195,25 @@ def test_istio_is_set_up_for_k3s_and_the_restricted_standard(plan: dict[str, Any
     releases = planned(plan, "helm_release")
     values = {name: yaml.safe_load(releases[name]["values"][0]) for name in releases if name != "rancher"}
     assert values["istio_base"] == {"base": {"validationFailurePolicy": "Fail"}}
-    assert values["istio_cni"] == {"global": {"platform": "k3s"}}
+    assert values["istio_cni"] == {"global": {"platform": "k3s", "hub": LOCAL.istio_hub}}
     assert values["istiod"] == {
         "pilot": {"cni": {"enabled": True}},
-        "global": {"proxy": {"seccompProfile": {"type": "RuntimeDefault"}}},
+        "global": {"hub": LOCAL.istio_hub, "proxy": {"seccompProfile": {"type": "RuntimeDefault"}}},
     }
     assert values["istio_ingress"] == {"service": {"type": "LoadBalancer"}}
     assert values["cert_manager"] == {"crds": {"enabled": True}}
+
+
+def test_a_mirror_takes_the_place_of_istios_hub_and_every_chart_comes_from_one_place(infra: Infra) -> None:
+    hub = "registry.example.com:5000/mirror/istio"
+    (infra.root / "infra/environments/local.yaml").write_text(helm_values(replace(LOCAL, istio_hub=hub)))
+    ended = infra.run("plan", "-input=false", "-out=plan")
+    assert ended.code == 0, ended.err
+    releases = planned(json.loads(infra.run("show", "-json", "plan").out), "helm_release")
+    said = {name: yaml.safe_load(releases[name]["values"][0]).get("global", {}).get("hub") for name in releases}
+    # The chart base has no pods, and the gateway's get their image from istiod.
+    assert {name for name, place in said.items() if place == hub} == {"istio_cni", "istiod"}
+    assert len({values["repository"] for name, values in releases.items() if name.startswith("istio")}) == 1
 
 
 def test_the_urls_are_those_of_the_routes(plan: dict[str, Any]) -> None:
