@@ -142,9 +142,15 @@ def _traffic_policy() -> DestinationRuleSpecTrafficPolicy:
                 http1_max_pending_requests=1024, http2_max_requests=4096
             ),
         ),
-        # At most half of the pods: Envoy never leaves out the only one, for that would be all of them.
+        # At most half of the pods: Envoy never leaves out the only one, for that would be all of them. With a minimum
+        # istiod sends Envoy the ready pods alone. Without one those that are not ready would count among the whole, and
+        # half of it could be every pod that works: docs/adr/007-istio-1.31.md
         outlier_detection=DestinationRuleSpecTrafficPolicyOutlierDetection(
-            consecutive5_xx_errors=5, interval="10s", base_ejection_time="30s", max_ejection_percent=50
+            consecutive5_xx_errors=5,
+            interval="10s",
+            base_ejection_time="30s",
+            max_ejection_percent=50,
+            min_health_percent=1,
         ),
     )
 

@@ -147,6 +147,8 @@ def test_a_failing_pod_is_left_out_but_never_the_last_one(app: str) -> None:
     policy = rule["trafficPolicy"]
     assert set(policy) == {"connectionPool", "outlierDetection"}
     assert policy["outlierDetection"]["maxEjectionPercent"] < 100
+    # Else a pod that is not ready would count among those of which a share may be left out.
+    assert policy["outlierDetection"]["minHealthPercent"] > 0
     # An idle timeout would end a WebSocket on which nothing is said for a while.
     assert "idleTimeout" not in {key for pool in policy["connectionPool"].values() for key in pool}
 
