@@ -393,10 +393,18 @@ def test_renovate_raises_the_dockerfiles_arguments_with_versions_yaml() -> None:
     assert set(found) - {("docker/dockerfile", "1.9")} <= set(raised("versions.yaml"))
 
 
+def test_renovate_asks_for_istio_where_its_charts_are_taken_from() -> None:
+    (istio,) = [item for item in RENOVATE["customManagers"] if item.get("depNameTemplate") == "istiod"]
+    (home,) = re.findall(r"istio_repository = \"(\S+)\"", (ROOT / "infra/local/istio.tf").read_text("utf-8"))
+    assert istio["datasourceTemplate"] == "helm"
+    assert istio["registryUrlTemplate"] == home
+    assert f"$ helm repo add istio {home}\n" in (ROOT / "docs/environments.md").read_text("utf-8")
+
+
 def test_renovate_raises_the_commands_of_the_environments_page_with_versions_yaml() -> None:
     found = raised("docs/environments.md")
     page = (ROOT / "docs/environments.md").read_text("utf-8")
-    assert len(found) == page.count("helm upgrade --install")
+    assert len(found) == len(re.findall(r"helm upgrade .*--version", page)) > 0
     assert set(found) <= set(raised("versions.yaml"))
 
 
