@@ -73,7 +73,7 @@ def proxies(environment: Environment) -> tuple[str, ...]:
 
     TLS ends at the gateway and the sidecar speaks plain HTTP to the app. An app that believes nobody gives out http://
     addresses and takes the sidecar for every visitor; one that believes everybody takes what a visitor makes up. The
-    visitor is the last address in `X-Forwarded-For` that is none of these: whatever is in front of it, the visitor
+    visitor is the last address in `X-Forwarded-For` that is none of these: whatever stands before it, the visitor
     may have sent.
     """
     return (SIDECAR_ADDRESS, *environment.http_proxies)
