@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from synth.fields import SUBDOMAIN
 from synth.quantity import quantity
@@ -117,6 +117,19 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def _wrong_network(text: str) -> str | None:
+    """Why a text is no network of proxies, and what would be right."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return "which is no network: 10.20.0.0/16 is one, 192.0.2.10/32 a single address"
+    if network.prefixlen == 0:
+        return "which is everybody: name the networks of the proxies alone"
+    if str(network) != text:
+        return f"which is not how a network is written: write {network}"
+    return None
+
+
 @dataclass(frozen=True)
 class Environment:
     """The facts of one cluster. Charts ask for a fact, never for the name.
@@ -130,7 +143,9 @@ class Environment:
     certificates, `None` for plain HTTP. `rancher` says whether Rancher runs here and wants a route, `prometheus`
     whether a Prometheus in namespace monitoring scrapes. `trace_sampling` is the percentage of requests that leave a
     trace. `dns_addresses` are where pods ask for names beside the pods of CoreDNS: the node's own cache
-    (`169.254.20.10`), where the cluster has one.
+    (`169.254.20.10`), where the cluster has one. `http_proxies` are the networks of
+    what speaks HTTP to the gateway for the visitors, a cloud's application load balancer or a CDN; none where visitors'
+    connections reach the gateway.
 
     Raises:
         ValueError: a fact cannot be one, with what would be right.
@@ -153,6 +168,7 @@ class Environment:
     rancher: bool = False
     prometheus: bool = False
     dns_addresses: tuple[str, ...] = ()
+    http_proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         scp = re.fullmatch(r"(\w+@[\w.-]+):(?!/)(.+)", self.git_url)
@@ -183,6 +199,9 @@ class Environment:
                 raise ValueError(
                     f"{self.name}: dns_addresses has {address!r}, which is no IP address: 169.254.20.10 is one"
                 )
+        for network in self.http_proxies:
+            if wrong := _wrong_network(network):
+                raise ValueError(f"{self.name}: http_proxies has {network!r}, {wrong}")
         if not (isinstance(self.trace_sampling, int | float) and 0 <= self.trace_sampling <= 100):  # noqa: PLR2004, per cent
             raise ValueError(f"{self.name}: trace_sampling {self.trace_sampling} is no percentage: 0 to 100 is one")
 

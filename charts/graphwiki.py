@@ -7,7 +7,7 @@ from charts.environments import Environment
 from charts.images import image
 from charts.priorities import Priority
 from charts.resources import Range, Resources
-from charts.web_app import Volume, WebApp
+from charts.web_app import Volume, WebApp, proxies
 
 DATA_DIR = "/data/pages"
 
@@ -31,7 +31,12 @@ class GraphWiki(Chart):
             port=8000,
             resources=Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi")),
             replicas=environment.wiki_replicas,
-            variables={"GRAPHWIKI_DATA_DIR": DATA_DIR, "GRAPHWIKI_DEBUG": "false"},
+            variables={
+                "GRAPHWIKI_DATA_DIR": DATA_DIR,
+                "GRAPHWIKI_DEBUG": "false",
+                # uvicorn's own variable: https://uvicorn.dev/deployment/
+                "FORWARDED_ALLOW_IPS": ",".join(proxies(environment)),
+            },
             volume=Volume("graphwiki-data", environment.wiki_storage, path=DATA_DIR),
             local_state=True,
             priority=Priority.ESSENTIAL,

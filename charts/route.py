@@ -19,6 +19,7 @@ from imports.io.istio.networking import (
     VirtualServiceSpec,
     VirtualServiceSpecHttp,
     VirtualServiceSpecHttpHeaders,
+    VirtualServiceSpecHttpHeadersRequest,
     VirtualServiceSpecHttpHeadersResponse,
     VirtualServiceSpecHttpMatch,
     VirtualServiceSpecHttpMatchMethod,
@@ -46,12 +47,19 @@ SAFE_METHODS = "GET|HEAD|OPTIONS"
 HSTS = {"strict-transport-security": "max-age=31536000"}
 """A browser that was here once comes by HTTPS alone for a year."""
 
+HEARSAY = ("forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-real-ip")
+"""What a visitor can tell an app about itself or about the way there, and the gateway would hand on as it came.
+
+Of `X-Forwarded-For` and `X-Forwarded-Proto` the gateway itself takes care:
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers
+"""
+
 
 class Route:
     """VirtualService, DestinationRule and AuthorizationPolicy of an app with a Service of the same name.
 
     Requests that change nothing are tried again when a pod fails, others never. No request has a timeout, because a
-    WebSocket stays open for hours. With `tls` what comes by HTTP is sent to HTTPS.
+    WebSocket stays open for hours. With `tls` what comes by HTTP is sent to HTTPS. No request brings along `HEARSAY`.
     """
 
     def __init__(
@@ -95,7 +103,7 @@ class Route:
                 name="safe",
                 match=[VirtualServiceSpecHttpMatch(method=safe, port=port)],
                 retries=VirtualServiceSpecHttpRetries(attempts=2, retry_on="connect-failure,refused-stream,reset,503"),
-                headers=_hsts() if tls else None,
+                headers=_headers(tls=tls),
                 route=self._to_service(),
             ),
             VirtualServiceSpecHttp(
@@ -103,7 +111,7 @@ class Route:
                 match=[VirtualServiceSpecHttpMatch(port=port)],
                 # Unasked, Istio tries twice more: https://istio.io/latest/docs/concepts/traffic-management/#retries
                 retries=VirtualServiceSpecHttpRetries(attempts=0),
-                headers=_hsts() if tls else None,
+                headers=_headers(tls=tls),
                 route=self._to_service(),
             ),
         ]
@@ -156,8 +164,11 @@ def _traffic_policy() -> DestinationRuleSpecTrafficPolicy:
 
 
 @cache
-def _hsts() -> VirtualServiceSpecHttpHeaders:
-    return VirtualServiceSpecHttpHeaders(response=VirtualServiceSpecHttpHeadersResponse(set=HSTS))
+def _headers(*, tls: bool) -> VirtualServiceSpecHttpHeaders:
+    return VirtualServiceSpecHttpHeaders(
+        request=VirtualServiceSpecHttpHeadersRequest(remove=list(HEARSAY)),
+        response=VirtualServiceSpecHttpHeadersResponse(set=HSTS) if tls else None,
+    )
 
 
 @cache

@@ -28,6 +28,12 @@ UNPRIVILEGED_PORTS = range(1025, 65536)
 ISTIO_PORTS = range(15000, 15100)
 """What the sidecar itself listens on: https://istio.io/latest/docs/ops/deployment/application-requirements/"""
 
+SIDECAR_ADDRESS = "127.0.0.6"
+"""Where an app's requests come from, those of visitors and of probes alike: the sidecar and its agent bind to it.
+
+InboundPassthroughBindIpv4 and UpstreamLocalAddressIPv4 in https://github.com/istio/istio
+"""
+
 DRAIN_SECONDS = 5
 """How long a pod that is to end still serves, until every gateway knows that it is going."""
 
@@ -62,13 +68,25 @@ class Metrics:
     path: str = "/metrics"
 
 
+def proxies(environment: Environment) -> tuple[str, ...]:
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` an app has to believe, as addresses and networks.
+
+    TLS ends at the gateway and the sidecar speaks plain HTTP to the app. An app that believes nobody gives out http://
+    addresses and takes the sidecar for every visitor; one that believes everybody takes what a visitor makes up. The
+    visitor is the last address in `X-Forwarded-For` that is none of these: whatever stands before it, the visitor
+    may have sent.
+    """
+    return (SIDECAR_ADDRESS, *environment.http_proxies)
+
+
 class WebApp(Construct):
     """One HTTP application in a namespace of its own, reached by its host through the ingress gateway.
 
     Every pod meets the "restricted" Pod Security Standard, may be called by the ingress gateway alone (and by
     Prometheus for metrics), and may itself call nothing but DNS and istiod. The container listens on `port`, above
     1024; `health_path` answers GET with 200 when the app can serve. `host` is the first label of the host name.
-    `variables` are the container's environment variables; one that nobody shall read here is a `SecretKey`.
+    `variables` are the container's environment variables; one that nobody shall read here is a `SecretKey`. An app that
+    gives out its own address, or cares who calls, is told there of the `proxies` in front of it.
 
     One pod alone has a rollout that ends it before the new one starts, if it has a volume, and a budget that lets a
     node drain: a short outage that nobody can avoid, instead of a drain that never ends. Several are spread over zones

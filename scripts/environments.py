@@ -49,6 +49,7 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",
     "DNS beside CoreDNS": lambda e: ", ".join(e.dns_addresses) or "none",
+    "HTTP proxies before the gateway": lambda e: ", ".join(e.http_proxies) or "none",
     "traces": lambda e: f"{e.trace_sampling:g} % of the requests",
 }
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from charts import environments as values
 from charts.cluster import INGRESS_GATEWAY
 from charts.environments import ENVIRONMENTS, PRODUCTION, STAGING
+from charts.route import HEARSAY
 from scripts import environments as commands
 from scripts.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
 from synth import DefinitionError
@@ -104,6 +106,37 @@ def test_a_drain_takes_one_of_the_gateways_pods_and_never_the_last() -> None:
     assert configuration["podDisruptionBudget"] == {"maxUnavailable": 1}
     (spread,) = configuration["topologySpreadConstraints"]
     assert spread["labelSelector"]["matchLabels"] == INGRESS_GATEWAY.labels
+
+
+def gateways_values(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of a file of values for the gateway: its Service, and the topology that its pods are told."""
+    values = yaml.safe_load((ROOT / "infra/managed" / name).read_text("utf-8"))
+    told = values.get("podAnnotations", {}).get("proxy.istio.io/config", "gatewayTopology: {}")
+    return values.get("service") or {}, yaml.safe_load(told)["gatewayTopology"]
+
+
+def test_the_gateway_sees_the_visitor_whatever_is_in_front_of_it() -> None:
+    # By itself it believes no header, and no node may hide the address.
+    service, topology = gateways_values("istio-ingress.yaml")
+    assert (service["externalTrafficPolicy"], topology) == ("Local", {})
+    # The names are those of Topology: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
+    _, topology = gateways_values("behind-http-proxies.yaml")
+    assert topology.keys() == {"numTrustedProxies"}
+    assert topology["numTrustedProxies"] >= 1
+    _, topology = gateways_values("proxy-protocol.yaml")
+    assert topology == {"proxyProtocol": {}}
+
+
+def test_the_page_names_every_file_of_values() -> None:
+    for path in (ROOT / "infra/managed").iterdir():
+        assert f"infra/managed/{path.name}" in PAGE
+
+
+def test_the_page_names_the_headers_that_are_removed() -> None:
+    sentence = PAGE.partition("every app's route removes")[2].partition(". The test app")[0]
+    named = re.findall(r"`([\w-]+)`", sentence)
+    full = [f"X-Forwarded{name}" if name.startswith("-") else name for name in named]
+    assert [name.lower() for name in full] == list(HEARSAY)
 
 
 def test_every_fact_of_an_environment_is_in_the_table() -> None:

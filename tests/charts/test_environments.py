@@ -142,6 +142,20 @@ def test_a_storage_class_has_a_name_or_is_left_out(storage_class: str) -> None:
             {"dns_addresses": ("node-cache",)},
             "staging: dns_addresses has 'node-cache', which is no IP address: 169.254.20.10 is",
         ),
+        (
+            {"http_proxies": ("cdn.example.com",)},
+            "staging: http_proxies has 'cdn.example.com', which is no network: 10.20.0.0/16 is one, 192.0.2.10/32 a",
+        ),
+        (
+            {"http_proxies": ("10.20.0.0/16", "10.30.1.2/16")},
+            "staging: http_proxies has '10.30.1.2/16', which is not how a network is written: write 10.30.0.0/16",
+        ),
+        (
+            {"http_proxies": ("192.0.2.10",)},
+            "staging: http_proxies has '192.0.2.10', which is not how a network is written: write 192.0.2.10/32",
+        ),
+        ({"http_proxies": ("0.0.0.0/0",)}, "staging: http_proxies has '0.0.0.0/0', which is everybody: name the"),
+        ({"http_proxies": ("::/0",)}, "staging: http_proxies has '::/0', which is everybody: name the networks of"),
         ({"trace_sampling": "1"}, "staging: trace_sampling 1 is no percentage: 0 to 100 is one"),
         ({"domain": "https://wiki"}, "staging: domain 'https://wiki' is no domain: wiki.example.com is one"),
         (
