@@ -32,7 +32,7 @@ class Acme:
 
     https://cert-manager.io/docs/configuration/acme/
 
-    `server` is the authority's directory, `email` where it writes to about the account.
+    `server` is the authority's directory, `email` the address that the account is registered with.
 
     Raises:
         ValueError: one of the two cannot be one.

@@ -98,7 +98,8 @@ locals {
   platform = "${local.deploy}/platform"
 }
 
-# The same files that Flux owns later: the Gateway and Rancher's route.
+# The same files that Flux owns later: the Gateway and Rancher's route. Applied as `python -m scripts up` applies them:
+# Flux takes the fields over, and puts back what Git has.
 resource "null_resource" "platform" {
   triggers = {
     cluster = null_resource.cluster.id
@@ -107,7 +108,7 @@ resource "null_resource" "platform" {
   }
 
   provisioner "local-exec" {
-    command     = "kubectl --kubeconfig \"$KUBECONFIG\" --context '${local.context}' apply -k \"$PLATFORM\""
+    command     = "kubectl --kubeconfig \"$KUBECONFIG\" --context '${local.context}' apply --server-side --force-conflicts -k \"$PLATFORM\""
     environment = { KUBECONFIG = local.kubeconfig, PLATFORM = local.platform }
   }
 

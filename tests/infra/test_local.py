@@ -437,7 +437,7 @@ def test_the_platform_is_applied_from_deploy_and_again_only_when_it_changes(infr
     (applied,) = [call for call in infra.tools.calls() if call.startswith("kubectl")]
     assert re.fullmatch(
         rf"kubectl --kubeconfig {infra.folder}/kubeconfig-graphwiki --context k3d-graphwiki "
-        r"apply -k \S*/\.\./\.\./deploy/platform",
+        r"apply --server-side --force-conflicts -k \S*/\.\./\.\./deploy/platform",
         applied,
     )
     assert infra.apply(target).code == 0

@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import shlex
 import signal
 import ssl
@@ -49,6 +50,8 @@ COMMANDS = {
     "deploy --manifests": ["deploy", "--manifests"],
     "flux reconcile": ["flux", "reconcile"],
     "flux status": ["flux", "status"],
+    "flux suspend": ["flux", "suspend", "--env", "staging"],
+    "flux resume": ["flux", "resume", "--env", "staging"],
     "logs": ["logs", "test-app"],
 }
 
@@ -94,6 +97,28 @@ def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(
 ) -> None:
     assert desk.run(*COMMANDS[command]).code == 0
     steps_that_stop(desk, COMMANDS[command], desk.calls(), capfd)
+
+
+def test_what_was_applied_by_hand_is_said_to_go_where_flux_runs(desk: Desk) -> None:
+    assert "flux suspend" not in desk.run("deploy").err
+    *_, last = desk.run("deploy", "--manifests").err.splitlines()
+    assert "where Flux runs and is not suspended, it puts back what Git has" in last
+
+
+@pytest.mark.parametrize("command", ["reconcile", "resume", "suspend"])
+def test_where_flux_cannot_what_to_do_is_said_for_that_cluster(desk: Desk, command: str) -> None:
+    desk.tools.put("flux", "sys.exit('resource is suspended')")
+    ended = desk.run("flux", command, "--env", "staging")
+    assert ended.code == 3
+    advised = re.findall(r"`python -m scripts (flux \w+) --env staging`", ended.err)
+    assert (
+        advised
+        == {
+            "reconcile": ["flux status", "flux resume"],
+            "resume": ["flux status"],
+            "suspend": ["flux bootstrap"],
+        }[command]
+    )
 
 
 @pytest.mark.parametrize(
@@ -540,8 +565,6 @@ class TestDoctor:
 
 
 def test_the_ports_are_those_of_terraforms_variables() -> None:
-    import re
-
     text = (INFRA / "variables.tf").read_text("utf-8")
     for name, port in PORTS.items():
         assert re.search(rf'variable "{name}" {{[^}}]*default     = {port}\n', text)
