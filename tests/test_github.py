@@ -5,17 +5,13 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from charts.environments import LOCAL, STAGING
-from charts.images import images
 from tests.stand_ins import StandIns
-from tests.test_project import requirements
 from tests.workshop import ROOT, Ended, Workshop
 
 GITHUB = ROOT / ".github"
@@ -322,107 +318,6 @@ def test_a_release_is_asked_for_once(tmp_path: Path) -> None:
 def test_a_release_that_staging_runs_is_not_asked_for(tmp_path: Path) -> None:
     calls, _ = asked(tmp_path, changed=False, known=0)
     assert [call[0] for call in calls] == ["git", "git"]
-
-
-# Renovate
-
-RENOVATE: dict[str, Any] = json.loads((GITHUB / "renovate.json").read_text("utf-8"))
-
-
-def pattern(javascript: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\(\?<(?=\w)", "(?P<", javascript))
-
-
-def matches(manager: dict[str, Any], text: str) -> Iterator[dict[str, str]]:
-    """What a custom manager of Renovate's finds in a text.
-
-    https://docs.renovatebot.com/modules/manager/regex/
-    """
-    patterns = [pattern(item) for item in manager["matchStrings"]]
-    if manager.get("matchStringsStrategy") == "recursive":
-        texts = [text]
-        for item in patterns[:-1]:
-            texts = [match[0] for part in texts for match in item.finditer(part)]
-        found = [match for part in texts for match in patterns[-1].finditer(part)]
-    else:
-        found = [match for item in patterns for match in item.finditer(text)]
-    for match in found:
-        yield match.groupdict()
-
-
-def raised(path: str) -> list[tuple[str, str]]:
-    """The names and versions that Renovate finds in a file."""
-    text = (ROOT / path).read_text("utf-8")
-    return [
-        (match.get("depName") or manager["depNameTemplate"], match["currentValue"])
-        for manager in RENOVATE["customManagers"]
-        if any(pattern(item.strip("/")).search(path) for item in manager["managerFilePatterns"])
-        for match in matches(manager, text)
-    ]
-
-
-def test_renovate_finds_every_entry_of_versions_yaml_once() -> None:
-    pinned = yaml.safe_load((ROOT / "versions.yaml").read_text("utf-8"))
-    found = raised("versions.yaml")
-    assert sorted(version for _, version in found) == sorted(pinned.values())
-    assert len({name for name, _ in found}) == len(pinned)
-    # Each by its own line: with another version there, it is that one that is found.
-    for name, version in pinned.items():
-        text = f"first: 1\n{name}: {version}0\nlast: 2\n"
-        again = [match["currentValue"] for item in RENOVATE["customManagers"] for match in matches(item, text)]
-        assert again == [f"{version}0"], name
-
-
-def test_renovate_takes_k3s_and_the_bases_of_the_image_apart() -> None:
-    by_name = {item.get("depNameTemplate"): item for item in RENOVATE["customManagers"]}
-    k3s = pattern(by_name["rancher/k3s"]["versioningTemplate"].removeprefix("regex:"))
-    assert k3s.fullmatch("v1.35.5-k3s1")
-    assert not k3s.fullmatch("v1.35.5-rc1-k3s1")
-    for name in ("python", "rust"):
-        base = pattern(by_name[name]["extractVersionTemplate"])
-        assert (match := base.search("3.13.5-slim-bookworm")) is not None
-        assert match["version"] == "3.13.5"
-        assert not base.search("3.13-slim-bookworm")
-
-
-def test_renovate_raises_the_dockerfiles_arguments_with_versions_yaml() -> None:
-    path = "containers/graphwiki/Dockerfile"
-    arguments = re.findall(r"^ARG \w+=(\S+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
-    found = raised(path)
-    assert {version for _, version in found} >= set(arguments)
-    assert set(found) - {("docker/dockerfile", "1.9")} <= set(raised("versions.yaml"))
-
-
-def test_renovate_raises_the_commands_of_the_environments_page_with_versions_yaml() -> None:
-    found = raised("docs/environments.md")
-    page = (ROOT / "docs/environments.md").read_text("utf-8")
-    assert len(found) == page.count("helm upgrade --install")
-    assert set(found) <= set(raised("versions.yaml"))
-
-
-@pytest.mark.parametrize("file", ["requirements.in", "tools/checkov.in"])
-def test_renovate_finds_every_python_package(file: str) -> None:
-    assert {name.lower(): version for name, version in raised(file)} == requirements(file)
-    assert len(raised(file)) == len(requirements(file))
-
-
-def test_renovate_finds_what_compiles_the_lock_files() -> None:
-    assert [name for name, _ in raised("Makefile")] == ["uv"]
-
-
-def test_renovate_changes_the_test_app_where_it_is_tried_and_not_in_production() -> None:
-    wanted = [images()[environment.name]["test-app"] for environment in (LOCAL, STAGING)]
-    assert raised("images.yaml") == [(image.repository, image.tag) for image in wanted]
-
-
-def test_renovates_managers_are_on_and_its_rules_are_about_something() -> None:
-    managers = RENOVATE["enabledManagers"]
-    assert managers == ["custom.regex", "github-actions", "gomod", "npm", "terraform"]
-    for rule in RENOVATE["packageRules"]:
-        assert all((ROOT / path).exists() for path in rule.get("matchFileNames", []))
-        assert set(rule.get("matchManagers", [])) <= set(managers)
-        for note in rule.get("prBodyNotes", []):
-            assert set(re.findall(r"`make (\w+)`", note)) <= TARGETS
 
 
 # The hooks

@@ -3,10 +3,8 @@
 import json
 import re
 
-import pytest
 import yaml
 
-from synth import DefinitionError, versions
 from synth.versions import pinned
 from tests.workshop import ROOT
 
@@ -54,17 +52,3 @@ def test_cdk8s_yaml_never_lets_the_cli_empty_deploy() -> None:
 
 def test_istios_modules_are_of_one_minor_version() -> None:
     assert pinned("istio-api").split(".")[:2] == pinned("istio").split(".")[:2]
-
-
-def test_a_version_that_yaml_takes_for_a_number_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    file = tmp_path_factory.mktemp("versions") / "versions.yaml"
-    file.write_text("flux: 2.9\n")
-    monkeypatch.setattr(versions, "VERSIONS_FILE", file)
-    versions._versions.cache_clear()
-    try:
-        with pytest.raises(DefinitionError, match=r"flux is 2.9, read by YAML as a number: write it in full"):
-            pinned("flux")
-    finally:
-        versions._versions.cache_clear()

@@ -9,7 +9,7 @@ resource "helm_release" "istio_base" {
   name             = "istio-base"
   repository       = local.istio_repository
   chart            = "base"
-  version          = local.versions.istio
+  version          = local.versions.istio.version
   namespace        = local.istio_namespace
   create_namespace = true
   wait             = true
@@ -30,7 +30,7 @@ resource "helm_release" "istio_cni" {
   name       = "istio-cni"
   repository = local.istio_repository
   chart      = "cni"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -50,7 +50,7 @@ resource "helm_release" "istiod" {
   name       = "istiod"
   repository = local.istio_repository
   chart      = "istiod"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -75,7 +75,7 @@ resource "helm_release" "istio_ingress" {
   name       = "istio-ingress"
   repository = local.istio_repository
   chart      = "gateway"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
