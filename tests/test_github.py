@@ -54,6 +54,8 @@ def test_each_job_may_do_what_it_is_for_and_no_more() -> None:
         ("review", "comment"): {"pull-requests": "write"},
         ("image", "image"): {"contents": "read"},
         ("image", "release"): {"contents": "write", "pull-requests": "write"},
+        ("support", "look"): {"contents": "read"},
+        ("support", "issue"): {"issues": "write"},
     }
 
 
@@ -70,6 +72,7 @@ def test_workflows_start_where_a_fork_gets_no_secret() -> None:
     assert starts["ci"] == {"pull_request": None, "push": {"branches": ["main"]}}
     assert starts["review"] == {"pull_request": None}
     assert starts["image"].keys() == {"workflow_dispatch"}
+    assert starts["support"].keys() == {"schedule", "workflow_dispatch"}
 
 
 def test_a_newer_push_ends_the_older_run_and_a_release_is_never_cut_off() -> None:
@@ -77,7 +80,8 @@ def test_a_newer_push_ends_the_older_run_and_a_release_is_never_cut_off() -> Non
     for name in ("ci", "review"):
         assert "github.event.pull_request.number" in concurrency[name]["group"]
         assert concurrency[name]["cancel-in-progress"] is True
-    assert concurrency["image"] == {"group": "image", "cancel-in-progress": False}
+    for name in ("image", "support"):
+        assert concurrency[name] == {"group": name, "cancel-in-progress": False}
 
 
 @every_job
@@ -318,6 +322,84 @@ def test_a_release_is_asked_for_once(tmp_path: Path) -> None:
 def test_a_release_that_staging_runs_is_not_asked_for(tmp_path: Path) -> None:
     calls, _ = asked(tmp_path, changed=False, known=0)
     assert [call[0] for call in calls] == ["git", "git"]
+
+
+# What is still supported
+
+
+def looked(folder: Path, said: str, code: int) -> tuple[Ended, str]:
+    """How the step ends that looks at the versions, when doctor says a text; and what it gives to the next job."""
+    tools = StandIns(folder / ".venv" / "bin")
+    tools.folder.mkdir(parents=True)
+    tools.put("python", f"print({said!r})\nsys.exit({code})")
+    output = folder / "output"
+    output.write_text("")
+    script = step("support", "look", "Look at what is supported, and for how long")["run"]
+    ended = run(script, folder, os.environ["PATH"], GITHUB_OUTPUT=str(output))
+    assert tools.calls() == ["python -m scripts doctor --support"]
+    match = re.fullmatch(r"text<<(\w+)\n(.*)\1\n", output.read_text("utf-8"), re.DOTALL)
+    return ended, match[2] if match else ""
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "ends", "text"),
+    [
+        ("ok      support: nothing runs out", 0, 0, ""),
+        ("later   support of k3s: soon\n        choose", 0, 0, "later   support of k3s: soon\n        choose\n"),
+        ("FIX     support of k3s: ended\n        choose", 3, 0, "FIX     support of k3s: ended\n        choose\n"),
+        ("", 1, 1, ""),
+        ("", 2, 2, ""),
+    ],
+)
+def test_what_runs_out_is_given_to_the_job_that_may_write(
+    tmp_path: Path, said: str, code: int, ends: int, text: str
+) -> None:
+    ended, given = looked(tmp_path, said, code)
+    assert (ended.code, given) == (ends, text)
+
+
+def written(folder: Path, *, known: str, text: str) -> tuple[list[list[str]], str]:
+    """The calls of gh for a text, when an open issue of ours is known or none; and the issue's body."""
+    tools = StandIns(folder / "bin")
+    tools.put("gh", f"if '--paginate' in arguments: print({known!r})")
+    item = step("support", "issue", "Open the issue, renew it, or close it")
+    variables = {"MARKER": item["env"]["MARKER"], "GUIDE": "https://github.example.com/operations.md"}
+    ended = run(item["run"], folder, tools.path, TEXT=text, GITHUB_REPOSITORY="us/platform", **variables)
+    assert ended.code == 0, ended.err
+    body = folder / "body.md"
+    return [shlex.split(call) for call in tools.calls()], body.read_text("utf-8") if body.exists() else ""
+
+
+def test_what_runs_out_opens_one_issue_and_renews_it(tmp_path: Path) -> None:
+    text = "later   support of k3s: `$(text)`\n%s"
+    (look, post), body = written(tmp_path, known="", text=text)
+    assert look[:4] == ["gh", "api", "--paginate", "repos/us/platform/issues?state=open&per_page=100"]
+    assert 'login == "github-actions[bot]"' in look[-1]
+    assert post[:6] == ["gh", "api", "--silent", "--method", "POST", "repos/us/platform/issues"]
+    assert post[-2:] == ["--field", "body=@body.md"]
+    # By this mark at its start the next run finds it.
+    assert body.startswith("<!-- graphwiki-support -->\n")
+    assert f"```text\n{text}\n```\n" in body
+    # Of several, only the oldest: gh lists the newest first.
+    (_, patch), again = written(tmp_path, known="43\n42", text=text)
+    place = "repos/us/platform/issues/42"
+    assert patch == ["gh", "api", "--silent", "--method", "PATCH", place, "--field", "body=@body.md"]
+    assert again == body
+
+
+def test_when_nothing_runs_out_the_issue_is_closed_and_none_opened(tmp_path: Path) -> None:
+    (_, *calls), _ = written(tmp_path, known="42", text="")
+    assert calls == [
+        ["gh", "api", "--silent", "--method", "PATCH", "repos/us/platform/issues/42", "--field", "state=closed"]
+    ]
+    (_, *calls), _ = written(tmp_path, known="", text="")
+    assert calls == []
+
+
+def test_the_job_that_may_write_issues_runs_no_code_of_the_project() -> None:
+    issue = JOBS["support", "issue"]
+    assert not any("uses" in item for item in issue["steps"])
+    assert not re.search(r"\bmake\b|python3|\.venv", runs(issue))
 
 
 # The hooks
