@@ -1,7 +1,7 @@
 # Istio: CRDs, the CNI plugin, the control plane and the ingress gateway, of one version and in this order.
 
 locals {
-  istio_repository = "https://blob.istio.io/istio-release/charts"
+  istio_repository = local.versions.istio.source
   istio_namespace  = "istio-system"
 
   # Where Istio's images come from, said to every chart that names one: what a chart says itself has changed before.
@@ -12,7 +12,7 @@ resource "helm_release" "istio_base" {
   name             = "istio-base"
   repository       = local.istio_repository
   chart            = "base"
-  version          = local.versions.istio
+  version          = local.versions.istio.version
   namespace        = local.istio_namespace
   create_namespace = true
   wait             = true
@@ -33,7 +33,7 @@ resource "helm_release" "istio_cni" {
   name       = "istio-cni"
   repository = local.istio_repository
   chart      = "cni"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -53,7 +53,7 @@ resource "helm_release" "istiod" {
   name       = "istiod"
   repository = local.istio_repository
   chart      = "istiod"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -79,7 +79,7 @@ resource "helm_release" "istio_ingress" {
   name       = "istio-ingress"
   repository = local.istio_repository
   chart      = "gateway"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300

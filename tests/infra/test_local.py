@@ -22,8 +22,9 @@ from charts.cluster import INGRESS_GATEWAY
 from charts.environments import LOCAL
 from scripts.environments import helm_values
 from scripts.tofu import home
-from synth.versions import pinned
+from synth.versions import parse, pinned, versions
 from tests.stand_ins import StandIns
+from tests.test_renovate import NUMBER_LIKE, ways
 from tests.workshop import ROOT, Ended
 
 CLUSTER = ("-target=null_resource.kubeconfig", "-target=random_password.rancher_bootstrap")
@@ -138,16 +139,35 @@ def test_it_is_valid_and_in_canonical_form(infra: Infra) -> None:
 
 
 def test_the_versions_are_those_of_versions_yaml(plan: dict[str, Any]) -> None:
-    versions = (ROOT / "infra/local/versions.tf").read_text()
+    named = (ROOT / "infra/local/versions.tf").read_text()
     for name in ("null", "helm", "random"):
-        assert re.search(
-            rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', versions
-        )
+        assert re.search(rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', named)
     releases = {name: values["version"] for name, values in planned(plan, "helm_release").items()}
     istio = dict.fromkeys(("istio_base", "istio_cni", "istiod", "istio_ingress"), pinned("istio"))
     assert releases == {**istio, "cert_manager": pinned("cert-manager"), "rancher": pinned("rancher")}
     cluster = planned(plan, "null_resource")["cluster"]["triggers"]
     assert cluster["k3s_image"] == f"rancher/k3s:{pinned('k3s')}"
+
+
+def test_charts_come_from_where_versions_yaml_says(plan: dict[str, Any]) -> None:
+    repositories = {name: values["repository"] for name, values in planned(plan, "helm_release").items()}
+    wanted = {"cert_manager": "cert-manager", "rancher": "rancher"}
+    assert {name: repositories[name] for name in wanted} == {
+        name: versions()[entry].source for name, entry in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("value", ["2.9.4", *NUMBER_LIKE])
+def test_a_version_is_the_same_text_for_terraform_and_python(tmp_path: Path, value: str) -> None:
+    for written in ways(value):
+        text = f"flux:\n  version: {written}\n  source: https://example.com/flux\n  supported-until: 2027-02-28\n"
+        (tmp_path / "versions.yaml").write_text(text)
+        cli = terraform()
+        assert cli
+        asked = 'jsonencode(yamldecode(file("versions.yaml")).flux.version)'
+        done = subprocess.run([cli, "console"], cwd=tmp_path, input=asked, capture_output=True, text=True, check=True)
+        # The answer is JSON in a text of Terraform's.
+        assert json.loads(json.loads(done.stdout.splitlines()[-1])) == value == parse(text)["flux"].version
 
 
 def test_istio_comes_in_order_and_waits(plan: dict[str, Any]) -> None:
