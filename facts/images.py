@@ -11,6 +11,7 @@ import yaml
 from facts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
 from synth.fields import DIGEST, TAG
+from synth.plain import is_text, repeated
 
 IMAGES_FILE = Path(__file__).parent.parent / "images.yaml"
 
@@ -120,20 +121,24 @@ def parse(text: str) -> Images:
         loaded = yaml.load(text, yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DefinitionError(f"images.yaml is no YAML: {' '.join(str(error).split())}") from error
-    problems = [*_repeated(node), *_problems(loaded)]
+    problems = [*repeated(node), *_problems(loaded), *_no_text(node)]
     if problems:
         raise DefinitionError("\n".join(f"images.yaml: {problem}" for problem in problems))
     return {name: {app: Image(**fields) for app, fields in apps.items()} for name, apps in loaded.items()}
 
 
-def _repeated(node: yaml.Node | None) -> Iterator[str]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield f"{key.value} stands there twice, again in line {key.start_mark.line + 1}: keep one"
-            seen.add(key.value)
-            yield from _repeated(value)
+def _no_text(node: yaml.Node | None) -> Iterator[str]:
+    """Tags that some reader takes for a number, by environment and app."""
+    for environment, apps in _pairs(node):
+        for app, fields in _pairs(apps):
+            for field, value in _pairs(fields):
+                if field == "tag" and not is_text(value):
+                    tag = value.value or "nothing" if isinstance(value, yaml.ScalarNode) else "of more than one value"
+                    yield f"{environment}: {app} has the tag {tag}, which YAML does not read as text: put it in quotes"
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
+    return [(key.value, value) for key, value in node.value] if isinstance(node, yaml.MappingNode) else []
 
 
 def _problems(loaded: object) -> Iterator[str]:
@@ -171,8 +176,8 @@ def _image_problems(environment: Environment, fields: object) -> Iterator[str]:
     if not (isinstance(repository, str) and REPOSITORY.fullmatch(repository)):
         yield f"has the repository {repository!r}: registry.example.com/team/app is one, without a tag"
     if not isinstance(tag, str):
-        yield f"has the tag {tag!r}, which YAML does not read as text: put it in quotes"
-    elif not TAG.fullmatch(tag):
+        return
+    if not TAG.fullmatch(tag):
         yield f"has the tag {tag!r}: a tag is of letters, digits, _, . and -, at most 128"
     elif tag == "latest" and environment.registry is not None:
         yield "has the tag latest, which says nothing about what runs: name the release"

@@ -1,42 +1,105 @@
-"""The pinned versions of versions.yaml."""
+"""The pinned versions of versions.yaml: which one, where it comes from, and until when its project supports it."""
 
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from synth import DefinitionError
+from synth.plain import is_text, repeated
 
 VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
 
+FIELDS = ("version", "source", "supported-until")
+DAY = "tag:yaml.org,2002:timestamp"
+DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-@cache
-def _versions() -> dict[str, str]:
-    try:
-        loaded = yaml.load(VERSIONS_FILE.read_text("utf-8"), yaml.CSafeLoader)
-    except OSError as error:
-        raise DefinitionError(f"versions.yaml cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"versions.yaml is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(loaded, dict):
-        raise DefinitionError("versions.yaml has no names with versions: write lines like flux: 2.9.4")
-    for name, version in loaded.items():
-        if not isinstance(version, str):
-            raise DefinitionError(
-                f"versions.yaml: {name} is {version!r}, read by YAML as a number: "
-                f"write it in full or in quotes, as in {name}: '1.2'"
-            )
-    return dict(loaded)
+
+@dataclass(frozen=True)
+class Version:
+    """One third-party thing: `version` as its project spells it, `source`, the address that it is fetched from.
+
+    `supported_until` is the last day on which its project supports it, `None` where the project names no day.
+    """
+
+    version: str
+    source: str
+    supported_until: date | None = None
 
 
 def pinned(name: str) -> str:
     """The version of one third-party thing, spelled as that project spells its release.
 
     Raises:
-        DefinitionError: versions.yaml has no such name.
+        DefinitionError: versions.yaml has no such name, or is wrong.
     """
     try:
-        return _versions()[name]
+        return versions()[name].version
     except KeyError:
-        known = ", ".join(sorted(_versions()))
+        known = ", ".join(sorted(versions()))
         raise DefinitionError(f"versions.yaml has no version of {name}; it has {known}") from None
+
+
+@cache
+def versions() -> Mapping[str, Version]:
+    """All of versions.yaml, by name.
+
+    Raises:
+        DefinitionError: it cannot be read or is wrong; each mistake is a line.
+    """
+    try:
+        text = VERSIONS_FILE.read_text("utf-8")
+    except OSError as error:
+        raise DefinitionError(f"versions.yaml cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"versions.yaml is no text in UTF-8: {error.reason} at byte {error.start}") from error
+    return parse(text)
+
+
+def parse(text: str) -> Mapping[str, Version]:
+    """The versions of a text like versions.yaml.
+
+    Raises:
+        DefinitionError: it is wrong; each mistake is a line.
+    """
+    try:
+        node = yaml.compose(text, yaml.CSafeLoader)
+        loaded = yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DefinitionError(f"versions.yaml is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(node, yaml.MappingNode) or not isinstance(loaded, dict):
+        raise DefinitionError("versions.yaml has no names: write one for each thing, with its version and its source")
+    problems = [
+        *repeated(node),
+        *(f"{key.value} {problem}" for key, value in node.value for problem in _problems(value)),
+    ]
+    if problems:
+        raise DefinitionError("\n".join(f"versions.yaml: {problem}" for problem in problems))
+    return {
+        name: Version(fields["version"], fields["source"], fields.get("supported-until"))
+        for name, fields in loaded.items()
+    }
+
+
+def _problems(entry: yaml.Node) -> Iterator[str]:
+    if not isinstance(entry, yaml.MappingNode):
+        yield "has no fields: write its version and its source below it, a line each"
+        return
+    fields = {key.value: value for key, value in entry.value}
+    for name in fields:
+        if name not in FIELDS:
+            yield f"has {name}, which is no field; there are {', '.join(FIELDS)}"
+    for name in ("version", "source"):
+        if name not in fields:
+            yield f"has no {name}: give it one"
+        elif not is_text(fields[name]):
+            yield f"has the {name} {fields[name].value}, which YAML does not read as text: put it in quotes"
+    source, until = fields.get("source"), fields.get("supported-until")
+    if source is not None and is_text(source) and not source.value.startswith("https://"):
+        yield f"has the source {source.value}: write the https:// address that it is fetched from"
+    if until is not None and not (until.tag == DAY and DAY_FORM.fullmatch(until.value)):
+        yield f"has supported-until {until.value}: write a day without quotes, as in 2027-02-28, or leave the line out"

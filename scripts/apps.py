@@ -18,7 +18,15 @@ from scripts.tools import ROOT, Tools
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, load
 
+KEPT_BY_FLUX = "--field-manager=flux-client-side-apply"
+"""What makes a field last that kubectl writes into an object that Flux applies.
+
+At its next reconcile Flux takes away the fields of every manager whose name begins with `kubectl`, which all of
+kubectl's own names do. The fields of this one it leaves: https://fluxcd.io/flux/faq/#why-are-kubectl-edits-rolled-back-by-flux
+"""
 ROLLOUT_LIMIT = "5m"
+MOST_PODS = 50
+"""How many pods' logs are followed at once; kubectl stops at 5 unless it is told."""
 ANSWER_LIMIT = 180.0
 """How long, in seconds, a page may take from its rollout to its first answer."""
 
@@ -26,7 +34,9 @@ ANSWER_LIMIT = 180.0
 @click.command()
 @checkout_option
 @click.option(
-    "--manifests", is_flag=True, help="Apply deploy/ with kubectl first, for a change that is not pushed yet."
+    "--manifests",
+    is_flag=True,
+    help="Apply deploy/ with kubectl first, for a change that is not pushed yet. Where Flux runs, suspend it before.",
 )
 @options.dry_run
 def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
@@ -40,6 +50,12 @@ def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
     if manifests:
         apply_manifests(tools, LOCAL)
     restart(tools, LOCAL)
+    if manifests:
+        click.echo(
+            "deploy/ is applied as it is here; where Flux runs and is not suspended, it puts back what Git has at its "
+            "next reconcile: push the change, or run `python -m scripts flux suspend` and then this again",
+            err=True,
+        )
 
 
 @click.command()
@@ -47,7 +63,7 @@ def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
 @options.environment
 @options.dry_run
 def logs(app: str, environment: Environment, dry_run: bool) -> None:
-    """Follow the logs of an APP, by the name of its folder in deploy/apps.
+    """Follow the logs of an APP, those of all its pods, by the name of its folder in deploy/apps.
 
     Example: python -m scripts logs graphwiki
     """
@@ -57,8 +73,11 @@ def logs(app: str, environment: Environment, dry_run: bool) -> None:
         "logs",
         "--follow",
         f"deployment/{metadata['name']}",
+        "--all-pods",
         "--container",
         metadata["name"],
+        f"--max-log-requests={MOST_PODS}",
+        hint=f"`python -m scripts flux status --env {environment.name}` shows whether the app has arrived",
     )
 
 
@@ -112,7 +131,10 @@ def deployment(environment: Environment, app: str) -> Document:
 
 
 def apply_manifests(tools: Tools, environment: Environment) -> None:
-    """`kubectl apply -k` of the platform and of the apps, in Flux's order."""
+    """`kubectl apply -k` of the platform and of the apps, in Flux's order.
+
+    It writes as the manager `kubectl`, on purpose: where Flux runs, Git has the last word on these objects.
+    """
     for folder in ("platform", "apps"):
         tools.run(
             *kubectl(environment),
@@ -126,7 +148,11 @@ def apply_manifests(tools: Tools, environment: Environment) -> None:
 
 
 def restart(tools: Tools, environment: Environment) -> None:
-    """Restart the wiki, so that it takes the image that was imported under the same tag, and wait for it."""
+    """Restart the wiki, so that it takes the image that was imported under the same tag, and wait for it.
+
+    The restart is an annotation of the pods. Flux must not take it away again: that would be a second restart, back to
+    the pods of before, minutes after this one was done.
+    """
     metadata = deployment(environment, WIKI)["metadata"]
     target = f"deployment/{metadata['name']}"
     tools.run(
@@ -134,6 +160,7 @@ def restart(tools: Tools, environment: Environment) -> None:
         "rollout",
         "restart",
         target,
+        KEPT_BY_FLUX,
         hint="`python -m scripts deploy --manifests` puts the wiki into a cluster where Flux has not",
     )
     wait_for(tools, environment, WIKI)

@@ -89,12 +89,12 @@ def compile_synthetic(count: int) -> None:
     """Compile `count` apps of GraphWiki's shape in memory; print the seconds of each step as JSON."""
     from cdk8s import App, Chart
 
-    from facts.provided import provided
-    from facts.environments import LOCAL, Storage
     from charts.platform.gateway import IngressGateway
     from charts.platform.priorities import Priorities
     from charts.shapes.resources import Range, Resources
     from charts.shapes.web_app import Volume, WebApp
+    from facts.environments import LOCAL, Storage
+    from facts.provided import provided
     from synth.checks import check
     from synth.tree import Folder, render
 

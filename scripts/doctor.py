@@ -7,17 +7,20 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import date
 
 import click
 
 from facts.environments import LOCAL, Environment
 from facts.images import UNKNOWN_DIGEST, images, unknown_digests
+from facts.versions import pinned
 from scripts import options
 from scripts.cluster import PORTS, k3d_cluster, terraform
+from scripts.findings import Finding
+from scripts.host import INFO, host
+from scripts.support import support
 from scripts.tools import ROOT, Tools, kubernetes_minor, wanted
 from synth import ToolError
-from facts.versions import pinned
 
 HOSTS_FILE = "/etc/hosts"
 PAGES = ("wiki", "test", "rancher")
@@ -33,45 +36,57 @@ VERSION_ARGUMENTS = {
 BUILDX = ["docker", "buildx", "version"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: `advice` says what to do where it is not as it should be, empty where it is.
-
-    What is only `later` does not keep the local cluster from being made.
-    """
-
-    subject: str
-    state: str
-    advice: str = ""
-    later: bool = False
-
-
 @click.command()
 @options.environment
+@click.option("--support", "only_support", is_flag=True, help="Look only at which versions are still supported.")
 @options.dry_run
-def doctor(environment: Environment, dry_run: bool) -> None:
-    """Look at tools, Docker, ports, names and unset values; say for each what to do. Changes nothing.
+def doctor(environment: Environment, only_support: bool, dry_run: bool) -> None:
+    """Look at tools, Docker's machine, ports, names, versions and unset values; say for each what to do.
 
-    For another environment than local it looks at the tools that reach its cluster, and at its values. Exit code 3
-    when the local cluster cannot be made, or when a tool for the other is missing.
+    Changes nothing. For another environment than local it looks at the tools that reach its cluster, at the versions
+    and at its values. Exit code 3 when the local cluster cannot be made, when a tool for the other is missing, or when
+    the support of a version has ended; what ends within 60 days is named, for later.
 
     Example: python -m scripts doctor --env production
     """
+    here = [] if only_support else _commands(environment)
     if dry_run:
-        commands = (*map(_version_command, VERSION_ARGUMENTS), BUILDX)
-        for command in commands if environment is LOCAL else map(_version_command, ("kubectl", "flux")):
+        for command in here:
             click.echo(f"$ {shlex.join(command)}", err=True)
         return
-    here = [*_tools(), *_ports(), *_names()] if environment is LOCAL else [_kubectl(), _tool("flux", pinned("flux"))]
-    findings = [*here, *_values(environment)]
+    findings = [*support(today())] if only_support else [*_findings(environment)]
     for finding in findings:
-        mark = "ok" if not finding.advice else "later" if finding.later else "MISSING"
-        click.echo(f"{mark:8}{finding.subject}: {finding.state}")
+        click.echo(f"{finding.mark:8}{finding.subject}: {finding.state}")
         if finding.advice:
             click.echo(f"        {finding.advice}")
     missing = [finding.subject for finding in findings if finding.advice and not finding.later]
     if missing:
         raise ToolError(f"not ready: {', '.join(missing)}; what to do is said above")
+
+
+def today() -> date:
+    """The day, as this machine has it."""
+    return date.today()
+
+
+def _commands(environment: Environment) -> list[list[str]]:
+    """What it runs to look at the tools."""
+    if environment is not LOCAL:
+        return [_version_command("kubectl"), _version_command("flux")]
+    return [*map(_version_command, VERSION_ARGUMENTS), BUILDX, INFO]
+
+
+def _findings(environment: Environment) -> Iterator[Finding]:
+    if environment is LOCAL:
+        yield from _tools()
+        yield from host()
+        yield from _ports()
+        yield from _names()
+    else:
+        yield _kubectl()
+        yield _tool("flux", pinned("flux"))
+    yield from support(today())
+    yield from _values(environment)
 
 
 def _tools() -> Iterator[Finding]:

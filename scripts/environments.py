@@ -1,16 +1,21 @@
-"""The environments side by side, as docs/environments.md shows them."""
+"""The environments for those who do not read Python: docs/environments.md, and infra/environments/ for Helm."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from facts.environments import ENVIRONMENTS, Environment
 from scripts.tools import ROOT
 from synth import DefinitionError
-from synth.manifest import load
+from synth.manifest import dump, load
 from synth.publish import write_file
 
 DOCUMENT = ROOT / "docs" / "environments.md"
+HELM_VALUES = ROOT / "infra" / "environments"
+HEADER = (
+    "# Generated from facts/environments.py by `python -m scripts environments --write`. Change that, not this file.\n"
+)
 BEGIN, END = "<!-- begin: python -m scripts environments -->", "<!-- end -->"
 
 
@@ -35,9 +40,11 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "images": _images,
     "tier": lambda e: e.tier.name.lower(),
     "storage class": lambda e: e.storage_class or "the default class",
+    "Istio's images": lambda e: f"from {e.istio_hub}",
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",
     "DNS beside CoreDNS": lambda e: ", ".join(e.dns_addresses) or "none",
+    "HTTP proxies before the gateway": lambda e: ", ".join(e.http_proxies) or "none",
     "traces": lambda e: f"{e.trace_sampling:g} % of the requests",
 }
 
@@ -63,8 +70,31 @@ def with_table(text: str) -> str:
     return f"{before}{begin}\n{table()}\n{end}{after}"
 
 
+def helm_values(environment: Environment) -> str:
+    """What an environment says to Istio's charts, as a file of Helm values; Terraform reads that of local."""
+    return HEADER + dump([{"global": {"hub": environment.istio_hub}}])
+
+
+def differing() -> list[Path]:
+    """The files of infra/environments/ that are not as the environments say, those of no environment among them."""
+    wanted = {HELM_VALUES / f"{environment.name}.yaml": helm_values(environment) for environment in ENVIRONMENTS}
+    found = {file: file.read_text("utf-8") for file in HELM_VALUES.glob("*")}
+    return sorted(file for file in wanted.keys() | found.keys() if wanted.get(file) != found.get(file))
+
+
+def _write_helm_values() -> None:
+    """Make infra/environments/ what the environments say; a file of none of them goes, if it is a generated one."""
+    HELM_VALUES.mkdir(exist_ok=True)
+    known = {f"{environment.name}.yaml": environment for environment in ENVIRONMENTS}
+    for file in differing():
+        if environment := known.get(file.name):
+            write_file(file, helm_values(environment))
+        elif file.read_text("utf-8").startswith(HEADER):
+            file.unlink()
+
+
 @click.command()
-@click.option("--write", is_flag=True, help="Put the table into docs/environments.md.")
+@click.option("--write", is_flag=True, help="Put the table into docs/environments.md, renew infra/environments/.")
 def environments(write: bool) -> None:
     """Show what differs between the environments, as a Markdown table.
 
@@ -72,4 +102,5 @@ def environments(write: bool) -> None:
     """
     if write:
         write_file(DOCUMENT, with_table(DOCUMENT.read_text("utf-8")))
+        _write_helm_values()
     click.echo(table(), nl=False)

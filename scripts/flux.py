@@ -13,6 +13,8 @@ from scripts.tools import Tools
 from synth import DefinitionError
 
 NAMESPACE = "flux-system"
+RESUME_TIMEOUT = "15m"
+"""How long the Kustomizations, one after the other, may take to be applied once they are resumed."""
 SECRET = "flux-system"  # noqa: S105, the name of the Secret, as gotk-sync.yaml has it
 TIMEOUT = "5m"
 
@@ -71,7 +73,10 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
 
 
 def _apply(tools: Tools, environment: Environment, file: str) -> None:
-    """Apply a file of Flux's, also where Flux itself has written the same fields since."""
+    """Apply a file of Flux's, also where Flux itself has written the same fields since.
+
+    It writes as the manager `kubectl`, whose fields Flux takes over: both files are in the folder that Flux applies.
+    """
     tools.run(
         *kubectl(environment),
         "apply",
@@ -79,7 +84,7 @@ def _apply(tools: Tools, environment: Environment, file: str) -> None:
         "--force-conflicts",
         "--filename",
         file,
-        hint="`python -m scripts cluster status` shows whether the cluster runs",
+        hint=f"does `{' '.join(kubectl(environment))} get nodes` answer?",
     )
 
 
@@ -129,7 +134,51 @@ def _reconcile(tools: Tools, environment: Environment, kustomization: str) -> No
         "--with-source",
         "--context",
         environment.context,
-        hint="`python -m scripts flux status` says what each Kustomization waits for",
+        hint=f"`python -m scripts flux status --env {environment.name}` says what each Kustomization waits for; a "
+        f"suspended one wants `python -m scripts flux resume --env {environment.name}`",
+    )
+
+
+@flux.command()
+@options.environment
+@options.dry_run
+def suspend(environment: Environment, dry_run: bool) -> None:
+    """Let Flux apply nothing more, so that work by hand stays as it is until `flux resume`.
+
+    New commits wait as well.
+
+    Example: python -m scripts flux suspend --env staging
+    """
+    # --all, because `flux suspend` of a name that it does not find only says so and ends with 0.
+    Tools(dry_run).run(
+        "flux",
+        "suspend",
+        "kustomization",
+        "--all",
+        "--context",
+        environment.context,
+        hint=f"`python -m scripts flux bootstrap --env {environment.name}` installs Flux where it is not",
+    )
+
+
+@flux.command()
+@options.environment
+@options.dry_run
+def resume(environment: Environment, dry_run: bool) -> None:
+    """Let Flux apply what Git has again, and wait until it has: what was done by hand is put back.
+
+    Example: python -m scripts flux resume --env staging
+    """
+    Tools(dry_run).run(
+        "flux",
+        "resume",
+        "kustomization",
+        "--all",
+        "--wait",
+        "--context",
+        environment.context,
+        f"--timeout={RESUME_TIMEOUT}",
+        hint=f"`python -m scripts flux status --env {environment.name}` says what each Kustomization waits for",
     )
 
 
@@ -137,7 +186,7 @@ def _reconcile(tools: Tools, environment: Environment, kustomization: str) -> No
 @options.environment
 @options.dry_run
 def status(environment: Environment, dry_run: bool) -> None:
-    """Show the state of the source and of every Kustomization.
+    """Show the state of the source and of every Kustomization, and whether it is suspended.
 
     Example: python -m scripts flux status
     """

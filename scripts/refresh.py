@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
+from facts.versions import pinned
 from scripts.go import build, copied, module_file
 from scripts.toolbox import tool
 from scripts.tools import CACHE, ROOT, Tools, available, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
-from facts.versions import pinned
 
 CRDS = ROOT / "imports" / "crds"
 FLUX_MODULE = "github.com/fluxcd/flux2/v2"

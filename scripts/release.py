@@ -11,6 +11,7 @@ from scripts import options
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.fields import DIGEST, TAG
+from synth.plain import quoted
 from synth.publish import publish, summary, write_file
 from synth.runtime import start
 
@@ -150,5 +151,5 @@ def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
 
 
 def _scalar(text: str) -> str:
-    """A value as YAML, in quotes where it would be read as something else than text: a tag like 1.4."""
-    return text if yaml.safe_load(text) == text else f"'{text}'"
+    """A value as every reader of YAML takes it for text: in quotes, but for what nobody takes for anything else."""
+    return text if "/" in text or DIGEST.fullmatch(text) else quoted(text)

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 import click
 import yaml
 
-from facts.provided import KEEP
 from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
+from facts.provided import KEEP
 from scripts.tools import ROOT
 from synth import DefinitionError, ToolError
 from synth.diff import Change, ObjectChange, as_markdown, compare_objects, counts, folded

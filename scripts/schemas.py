@@ -11,10 +11,10 @@ from typing import Any
 
 import kubernetes_validate
 
+from facts.versions import pinned
 from scripts.tools import ROOT
 from synth import DefinitionError
 from synth.manifest import load
-from facts.versions import pinned
 
 CRDS = ROOT / "imports" / "crds"
 

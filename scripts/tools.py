@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from synth import ToolError
 from facts.versions import pinned
+from synth import ToolError
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"

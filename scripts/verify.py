@@ -15,8 +15,8 @@ from typing import Any
 import click
 import yaml
 
-from facts.layout import COMPONENTS_FILE, UNITS
 from facts.environments import ENVIRONMENTS, Environment
+from facts.layout import COMPONENTS_FILE, UNITS
 from scripts import tofu, toolbox
 from scripts.schemas import kubernetes_version, write_schemas
 from scripts.tools import ROOT

@@ -26,11 +26,15 @@ VALUES = {
 
 FROM_A_SECRET = "take it from a Secret of the cluster, with valueFrom.secretKeyRef"  # noqa: S105, no secret
 
+BY_HAND = "make it in the cluster with `kubectl create secret`, and name it in facts/provided.py (docs/operations.md)"
+
 
 def check_secrets(document: Document) -> Iterator[str]:
     """Where secrets stand in one object, each as the end of a sentence that names the object."""
-    if document["kind"] == "Secret" and "sops" not in document and (document.get("data") or document.get("stringData")):
-        yield "has its values in Git, for everyone to read: make it in the cluster, or encrypt it with SOPS"
+    if document["kind"] == "Secret" and "sops" in document:
+        yield f"is encrypted with SOPS, and Flux has no key here to decrypt it with: {BY_HAND}"
+    elif document["kind"] == "Secret" and (document.get("data") or document.get("stringData")):
+        yield f"has its values in Git, for everyone to read: {BY_HAND}"
     if document["kind"] == "ConfigMap":
         for key, text in (document.get("data") or {}).items():
             for what in _kinds_of_secret(text):

@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from facts.versions import pinned
 from scripts.schemas import kubernetes_version
 from synth.manifest import Document, load
 from synth.publish import compare
 from synth.tree import KUSTOMIZATION_FILE, Tree, is_generated
-from facts.versions import pinned
 from tests.schemas import errors
 
 ROOT = Path(__file__).parent.parent

@@ -5,17 +5,13 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from facts.environments import LOCAL, STAGING
-from facts.images import images
 from tests.stand_ins import StandIns
-from tests.test_project import requirements
 from tests.workshop import ROOT, Ended, Workshop
 
 GITHUB = ROOT / ".github"
@@ -58,6 +54,8 @@ def test_each_job_may_do_what_it_is_for_and_no_more() -> None:
         ("review", "comment"): {"pull-requests": "write"},
         ("image", "image"): {"contents": "read"},
         ("image", "release"): {"contents": "write", "pull-requests": "write"},
+        ("support", "look"): {"contents": "read"},
+        ("support", "issue"): {"issues": "write"},
     }
 
 
@@ -74,6 +72,7 @@ def test_workflows_start_where_a_fork_gets_no_secret() -> None:
     assert starts["ci"] == {"pull_request": None, "push": {"branches": ["main"]}}
     assert starts["review"] == {"pull_request": None}
     assert starts["image"].keys() == {"workflow_dispatch"}
+    assert starts["support"].keys() == {"schedule", "workflow_dispatch"}
 
 
 def test_a_newer_push_ends_the_older_run_and_a_release_is_never_cut_off() -> None:
@@ -81,7 +80,8 @@ def test_a_newer_push_ends_the_older_run_and_a_release_is_never_cut_off() -> Non
     for name in ("ci", "review"):
         assert "github.event.pull_request.number" in concurrency[name]["group"]
         assert concurrency[name]["cancel-in-progress"] is True
-    assert concurrency["image"] == {"group": "image", "cancel-in-progress": False}
+    for name in ("image", "support"):
+        assert concurrency[name] == {"group": name, "cancel-in-progress": False}
 
 
 @every_job
@@ -279,7 +279,7 @@ def test_the_image_goes_where_staging_takes_it_from(tmp_path: Path) -> None:
     assert ended.code == 1
     assert "::error::registry.example.com/graphwiki/graphwiki:1.4.0 is an example" in ended.out
 
-    workshop.edit("charts/environments.py", 'REGISTRY = "registry.example.com"', 'REGISTRY = "registry.acme.test"')
+    workshop.edit("facts/environments.py", 'REGISTRY = "registry.example.com"', 'REGISTRY = "registry.acme.test"')
     ended, output = placed(workshop, "1.4.0-rc.1")
     assert ended.code == 0, ended.err
     assert output == "image=registry.acme.test/graphwiki/graphwiki:1.4.0-rc.1\nregistry=registry.acme.test\n"
@@ -324,105 +324,82 @@ def test_a_release_that_staging_runs_is_not_asked_for(tmp_path: Path) -> None:
     assert [call[0] for call in calls] == ["git", "git"]
 
 
-# Renovate
-
-RENOVATE: dict[str, Any] = json.loads((GITHUB / "renovate.json").read_text("utf-8"))
+# What is still supported
 
 
-def pattern(javascript: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\(\?<(?=\w)", "(?P<", javascript))
+def looked(folder: Path, said: str, code: int) -> tuple[Ended, str]:
+    """How the step ends that looks at the versions, when doctor says a text; and what it gives to the next job."""
+    tools = StandIns(folder / ".venv" / "bin")
+    tools.folder.mkdir(parents=True)
+    tools.put("python", f"print({said!r})\nsys.exit({code})")
+    output = folder / "output"
+    output.write_text("")
+    script = step("support", "look", "Look at what is supported, and for how long")["run"]
+    ended = run(script, folder, os.environ["PATH"], GITHUB_OUTPUT=str(output))
+    assert tools.calls() == ["python -m scripts doctor --support"]
+    match = re.fullmatch(r"text<<(\w+)\n(.*)\1\n", output.read_text("utf-8"), re.DOTALL)
+    return ended, match[2] if match else ""
 
 
-def matches(manager: dict[str, Any], text: str) -> Iterator[dict[str, str]]:
-    """What a custom manager of Renovate's finds in a text.
+@pytest.mark.parametrize(
+    ("said", "code", "ends", "text"),
+    [
+        ("ok      support: nothing runs out", 0, 0, ""),
+        ("later   support of k3s: soon\n        choose", 0, 0, "later   support of k3s: soon\n        choose\n"),
+        ("FIX     support of k3s: ended\n        choose", 3, 0, "FIX     support of k3s: ended\n        choose\n"),
+        ("", 1, 1, ""),
+        ("", 2, 2, ""),
+    ],
+)
+def test_what_runs_out_is_given_to_the_job_that_may_write(
+    tmp_path: Path, said: str, code: int, ends: int, text: str
+) -> None:
+    ended, given = looked(tmp_path, said, code)
+    assert (ended.code, given) == (ends, text)
 
-    https://docs.renovatebot.com/modules/manager/regex/
-    """
-    patterns = [pattern(item) for item in manager["matchStrings"]]
-    if manager.get("matchStringsStrategy") == "recursive":
-        texts = [text]
-        for item in patterns[:-1]:
-            texts = [match[0] for part in texts for match in item.finditer(part)]
-        found = [match for part in texts for match in patterns[-1].finditer(part)]
-    else:
-        found = [match for item in patterns for match in item.finditer(text)]
-    for match in found:
-        yield match.groupdict()
+
+def written(folder: Path, *, known: str, text: str) -> tuple[list[list[str]], str]:
+    """The calls of gh for a text, when an open issue of ours is known or none; and the issue's body."""
+    tools = StandIns(folder / "bin")
+    tools.put("gh", f"if '--paginate' in arguments: print({known!r})")
+    item = step("support", "issue", "Open the issue, renew it, or close it")
+    variables = {"MARKER": item["env"]["MARKER"], "GUIDE": "https://github.example.com/operations.md"}
+    ended = run(item["run"], folder, tools.path, TEXT=text, GITHUB_REPOSITORY="us/platform", **variables)
+    assert ended.code == 0, ended.err
+    body = folder / "body.md"
+    return [shlex.split(call) for call in tools.calls()], body.read_text("utf-8") if body.exists() else ""
 
 
-def raised(path: str) -> list[tuple[str, str]]:
-    """The names and versions that Renovate finds in a file."""
-    text = (ROOT / path).read_text("utf-8")
-    return [
-        (match.get("depName") or manager["depNameTemplate"], match["currentValue"])
-        for manager in RENOVATE["customManagers"]
-        if any(pattern(item.strip("/")).search(path) for item in manager["managerFilePatterns"])
-        for match in matches(manager, text)
+def test_what_runs_out_opens_one_issue_and_renews_it(tmp_path: Path) -> None:
+    text = "later   support of k3s: `$(text)`\n%s"
+    (look, post), body = written(tmp_path, known="", text=text)
+    assert look[:4] == ["gh", "api", "--paginate", "repos/us/platform/issues?state=open&per_page=100"]
+    assert 'login == "github-actions[bot]"' in look[-1]
+    assert post[:6] == ["gh", "api", "--silent", "--method", "POST", "repos/us/platform/issues"]
+    assert post[-2:] == ["--field", "body=@body.md"]
+    # By this mark at its start the next run finds it.
+    assert body.startswith("<!-- graphwiki-support -->\n")
+    assert f"```text\n{text}\n```\n" in body
+    # Of several, only the oldest: gh lists the newest first.
+    (_, patch), again = written(tmp_path, known="43\n42", text=text)
+    place = "repos/us/platform/issues/42"
+    assert patch == ["gh", "api", "--silent", "--method", "PATCH", place, "--field", "body=@body.md"]
+    assert again == body
+
+
+def test_when_nothing_runs_out_the_issue_is_closed_and_none_opened(tmp_path: Path) -> None:
+    (_, *calls), _ = written(tmp_path, known="42", text="")
+    assert calls == [
+        ["gh", "api", "--silent", "--method", "PATCH", "repos/us/platform/issues/42", "--field", "state=closed"]
     ]
+    (_, *calls), _ = written(tmp_path, known="", text="")
+    assert calls == []
 
 
-def test_renovate_finds_every_entry_of_versions_yaml_once() -> None:
-    pinned = yaml.safe_load((ROOT / "versions.yaml").read_text("utf-8"))
-    found = raised("versions.yaml")
-    assert sorted(version for _, version in found) == sorted(pinned.values())
-    assert len({name for name, _ in found}) == len(pinned)
-    # Each by its own line: with another version there, it is that one that is found.
-    for name, version in pinned.items():
-        text = f"first: 1\n{name}: {version}0\nlast: 2\n"
-        again = [match["currentValue"] for item in RENOVATE["customManagers"] for match in matches(item, text)]
-        assert again == [f"{version}0"], name
-
-
-def test_renovate_takes_k3s_and_the_bases_of_the_image_apart() -> None:
-    by_name = {item.get("depNameTemplate"): item for item in RENOVATE["customManagers"]}
-    k3s = pattern(by_name["rancher/k3s"]["versioningTemplate"].removeprefix("regex:"))
-    assert k3s.fullmatch("v1.35.5-k3s1")
-    assert not k3s.fullmatch("v1.35.5-rc1-k3s1")
-    for name in ("python", "rust"):
-        base = pattern(by_name[name]["extractVersionTemplate"])
-        assert (match := base.search("3.13.5-slim-bookworm")) is not None
-        assert match["version"] == "3.13.5"
-        assert not base.search("3.13-slim-bookworm")
-
-
-def test_renovate_raises_the_dockerfiles_arguments_with_versions_yaml() -> None:
-    path = "containers/graphwiki/Dockerfile"
-    arguments = re.findall(r"^ARG \w+=(\S+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
-    found = raised(path)
-    assert {version for _, version in found} >= set(arguments)
-    assert set(found) - {("docker/dockerfile", "1.9")} <= set(raised("versions.yaml"))
-
-
-def test_renovate_raises_the_commands_of_the_environments_page_with_versions_yaml() -> None:
-    found = raised("docs/environments.md")
-    page = (ROOT / "docs/environments.md").read_text("utf-8")
-    assert len(found) == page.count("helm upgrade --install")
-    assert set(found) <= set(raised("versions.yaml"))
-
-
-@pytest.mark.parametrize("file", ["requirements.in", "tools/checkov.in"])
-def test_renovate_finds_every_python_package(file: str) -> None:
-    assert {name.lower(): version for name, version in raised(file)} == requirements(file)
-    assert len(raised(file)) == len(requirements(file))
-
-
-def test_renovate_finds_what_compiles_the_lock_files() -> None:
-    assert [name for name, _ in raised("Makefile")] == ["uv"]
-
-
-def test_renovate_changes_the_test_app_where_it_is_tried_and_not_in_production() -> None:
-    wanted = [images()[environment.name]["test-app"] for environment in (LOCAL, STAGING)]
-    assert raised("images.yaml") == [(image.repository, image.tag) for image in wanted]
-
-
-def test_renovates_managers_are_on_and_its_rules_are_about_something() -> None:
-    managers = RENOVATE["enabledManagers"]
-    assert managers == ["custom.regex", "github-actions", "gomod", "npm", "terraform"]
-    for rule in RENOVATE["packageRules"]:
-        assert all((ROOT / path).exists() for path in rule.get("matchFileNames", []))
-        assert set(rule.get("matchManagers", [])) <= set(managers)
-        for note in rule.get("prBodyNotes", []):
-            assert set(re.findall(r"`make (\w+)`", note)) <= TARGETS
+def test_the_job_that_may_write_issues_runs_no_code_of_the_project() -> None:
+    issue = JOBS["support", "issue"]
+    assert not any("uses" in item for item in issue["steps"])
+    assert not re.search(r"\bmake\b|python3|\.venv", runs(issue))
 
 
 # The hooks

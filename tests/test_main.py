@@ -121,21 +121,21 @@ def workshop(tmp_path: Path) -> Workshop:
             "or namespace (charts/graphwiki.py)\n",
         ),
         (
-            "charts/environments.py",
+            "facts/environments.py",
             ("ssh://git@git.example.com/graphwiki/platform.git", "git@github.com:graphwiki/platform.git"),
             "local: Flux does not know git_url 'git@github.com:graphwiki/platform.git': write it as "
-            "ssh://git@github.com/graphwiki/platform.git (charts/environments.py line ",
+            "ssh://git@github.com/graphwiki/platform.git (facts/environments.py line ",
         ),
         (
-            "charts/environments.py",
+            "facts/environments.py",
             ('git_branch="main",\n    wiki_storage=Storage("1Gi")', 'git_branch="",\n    wiki_storage=Storage("1Gi")'),
             "local: git_branch '' is no branch: write",
         ),
         (
-            "charts/environments.py",
+            "facts/environments.py",
             ('Storage("1Gi")', 'Storage("1GB")'),
             "storage size '1GB' is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi "
-            "(charts/environments.py line ",
+            "(facts/environments.py line ",
         ),
     ],
     ids=[
@@ -179,7 +179,7 @@ def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
 def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environments, wiki = "charts/environments.py", "charts/graphwiki.py"
+    environments, wiki = "facts/environments.py", "charts/graphwiki.py"
     scaled = 'wiki_storage=Storage("20Gi", STORAGE_CLASS),\n    wiki_replicas=Replicas(2, 5),'
     workshop.edit(environments, 'wiki_storage=Storage("20Gi", STORAGE_CLASS),', scaled)
     ended = workshop.compile(monkeypatch)

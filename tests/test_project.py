@@ -3,10 +3,8 @@
 import json
 import re
 
-import pytest
 import yaml
 
-from synth import DefinitionError, versions
 from facts.versions import pinned
 from tests.workshop import ROOT
 
@@ -56,15 +54,11 @@ def test_istios_modules_are_of_one_minor_version() -> None:
     assert pinned("istio-api").split(".")[:2] == pinned("istio").split(".")[:2]
 
 
-def test_a_version_that_yaml_takes_for_a_number_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    file = tmp_path_factory.mktemp("versions") / "versions.yaml"
-    file.write_text("flux: 2.9\n")
-    monkeypatch.setattr(versions, "VERSIONS_FILE", file)
-    versions._versions.cache_clear()
-    try:
-        with pytest.raises(DefinitionError, match=r"flux is 2.9, read by YAML as a number: write it in full"):
-            pinned("flux")
-    finally:
-        versions._versions.cache_clear()
+def test_istioctl_knows_the_api_of_the_pinned_istio() -> None:
+    # istioctl has no release of its own as a Go module, but what it validates and analyzes is the API's.
+    module = (ROOT / "tools/istioctl/go.mod").read_text("utf-8")
+    built_with = dict(re.findall(r"^\t(istio\.io/\S+) (\S+)", module, re.MULTILINE))
+    version = f"v{pinned('istio-api')}"
+    assert (built_with["istio.io/api"], built_with["istio.io/client-go"]) == (version, version), (
+        f"run `go get istio.io/api@{version} istio.io/client-go@{version}` and `go mod tidy` in tools/istioctl"
+    )

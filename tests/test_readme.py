@@ -1,14 +1,9 @@
 """What the README says is so: its commands, paths, addresses, figures, and the app that it adds."""
 
 import re
-import shlex
 import sys
 from pathlib import Path
 
-import click
-import pytest
-
-from scripts.__main__ import cli
 from synth.tree import Tree
 from tests.deployed import APPS, the
 from tests.scripts.desk import Desk
@@ -69,27 +64,6 @@ def test_the_app_that_it_adds_takes_one_module_and_one_line(tmp_path: Path) -> N
     tested = workshop.run(sys.executable, "-m", "pytest", "-k", "apps/blog or blog", "tests/charts/test_every_app.py")
     assert tested.code == 0, tested.out
     assert int(re.findall(r"(\d+) passed", tested.out)[0]) >= 10
-
-
-def test_every_make_target_that_it_names_exists() -> None:
-    targets = set(re.findall(r"^(\w+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = set(re.findall(r"`make (\w+)`|^\$ make (\w+)", README, re.MULTILINE))
-    assert named
-    assert {first or second for first, second in named} <= targets
-
-
-@pytest.mark.parametrize("document", ["README.md", "docs/operations.md", "docs/environments.md", "docs/ci.md"])
-def test_every_command_of_scripts_that_it_names_exists(document: str) -> None:
-    text = (ROOT / document).read_text("utf-8")
-    named = re.findall(r"python -m scripts ([a-z][\w ./-]*[\w/])", text)
-    assert named
-    for command in {shlex.join(shlex.split(line)) for line in named}:
-        group: click.Command = cli
-        words = command.split()
-        while words and isinstance(group, click.Group):
-            group = group.commands[words.pop(0)]
-        options = {option for parameter in group.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= options, command
 
 
 def test_the_commands_by_hand_are_those_that_up_runs(desk: Desk) -> None:

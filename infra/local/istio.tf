@@ -1,15 +1,18 @@
 # Istio: CRDs, the CNI plugin, the control plane and the ingress gateway, of one version and in this order.
 
 locals {
-  istio_repository = "https://istio-release.storage.googleapis.com/charts"
+  istio_repository = local.versions.istio.source
   istio_namespace  = "istio-system"
+
+  # Where Istio's images come from, said to every chart that names one: what a chart says itself has changed before.
+  istio_hub = yamldecode(file("${path.module}/../environments/local.yaml")).global.hub
 }
 
 resource "helm_release" "istio_base" {
   name             = "istio-base"
   repository       = local.istio_repository
   chart            = "base"
-  version          = local.versions.istio
+  version          = local.versions.istio.version
   namespace        = local.istio_namespace
   create_namespace = true
   wait             = true
@@ -30,13 +33,13 @@ resource "helm_release" "istio_cni" {
   name       = "istio-cni"
   repository = local.istio_repository
   chart      = "cni"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
 
-  # k3s, not k3d: from 1.31.7 on k3s keeps its CNI binaries elsewhere than the setting for k3d says.
-  values = [yamlencode({ global = { platform = "k3s" } })]
+  # k3s, not k3d: from its release 1.31.7 on k3s keeps its CNI binaries elsewhere than the setting for k3d says.
+  values = [yamlencode({ global = { platform = "k3s", hub = local.istio_hub } })]
 
   depends_on = [helm_release.istio_base]
 
@@ -50,7 +53,7 @@ resource "helm_release" "istiod" {
   name       = "istiod"
   repository = local.istio_repository
   chart      = "istiod"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -58,7 +61,7 @@ resource "helm_release" "istiod" {
   # With the CNI plugin and this seccomp profile an injected pod meets the restricted Pod Security Standard.
   values = [yamlencode({
     pilot  = { cni = { enabled = true } }
-    global = { proxy = { seccompProfile = { type = "RuntimeDefault" } } }
+    global = { hub = local.istio_hub, proxy = { seccompProfile = { type = "RuntimeDefault" } } }
   })]
 
   depends_on = [helm_release.istio_cni]
@@ -69,13 +72,14 @@ resource "helm_release" "istiod" {
   }
 }
 
-# Its pods carry the label istio=ingress, which Gateway main-gateway selects. The Service is a LoadBalancer: servicelb
-# puts it on ports 80 and 443 of the nodes, where k3d's load balancer reaches it.
+# Its chart names no image: istiod puts that of its own hub into the pods. They carry the label istio=ingress, which
+# Gateway main-gateway selects. The Service is a LoadBalancer: servicelb puts it on ports 80 and 443 of the nodes, where
+# k3d's load balancer reaches it.
 resource "helm_release" "istio_ingress" {
   name       = "istio-ingress"
   repository = local.istio_repository
   chart      = "gateway"
-  version    = local.versions.istio
+  version    = local.versions.istio.version
   namespace  = local.istio_namespace
   wait       = true
   timeout    = 300
@@ -94,7 +98,8 @@ locals {
   platform = "${local.deploy}/platform"
 }
 
-# The same files that Flux owns later: the Gateway and Rancher's route.
+# The same files that Flux owns later: the Gateway and Rancher's route. Applied as `python -m scripts up` applies them:
+# Flux takes the fields over, and puts back what Git has.
 resource "null_resource" "platform" {
   triggers = {
     cluster = null_resource.cluster.id
@@ -103,7 +108,7 @@ resource "null_resource" "platform" {
   }
 
   provisioner "local-exec" {
-    command     = "kubectl --kubeconfig \"$KUBECONFIG\" --context '${local.context}' apply -k \"$PLATFORM\""
+    command     = "kubectl --kubeconfig \"$KUBECONFIG\" --context '${local.context}' apply --server-side --force-conflicts -k \"$PLATFORM\""
     environment = { KUBECONFIG = local.kubeconfig, PLATFORM = local.platform }
   }
 

@@ -19,7 +19,7 @@ resource "null_resource" "cluster" {
   # All that defines the cluster: a change of any of it makes a new one.
   triggers = {
     name       = var.cluster_name
-    k3s_image  = "rancher/k3s:${local.versions.k3s}"
+    k3s_image  = "rancher/k3s:${local.versions.k3s.version}"
     servers    = local.servers
     agents     = local.agents
     http_port  = var.http_port

@@ -11,9 +11,9 @@ resource "random_password" "rancher_bootstrap" {
 
 resource "helm_release" "cert_manager" {
   name             = "cert-manager"
-  repository       = "https://charts.jetstack.io"
+  repository       = local.versions.cert-manager.source
   chart            = "cert-manager"
-  version          = local.versions.cert-manager
+  version          = local.versions.cert-manager.version
   namespace        = "cert-manager"
   create_namespace = true
   wait             = true
@@ -31,9 +31,9 @@ resource "helm_release" "cert_manager" {
 
 resource "helm_release" "rancher" {
   name             = "rancher"
-  repository       = "https://releases.rancher.com/server-charts/latest"
+  repository       = local.versions.rancher.source
   chart            = "rancher"
-  version          = local.versions.rancher
+  version          = local.versions.rancher.version
   namespace        = "cattle-system"
   create_namespace = true
   wait             = true

@@ -147,6 +147,8 @@ def test_a_failing_pod_is_left_out_but_never_the_last_one(app: str) -> None:
     policy = rule["trafficPolicy"]
     assert set(policy) == {"connectionPool", "outlierDetection"}
     assert policy["outlierDetection"]["maxEjectionPercent"] < 100
+    # Else a pod that is not ready would count among those of which a share may be left out.
+    assert policy["outlierDetection"]["minHealthPercent"] > 0
     # An idle timeout would end a WebSocket on which nothing is said for a while.
     assert "idleTimeout" not in {key for pool in policy["connectionPool"].values() for key in pool}
 
@@ -166,16 +168,25 @@ def test_http_is_sent_to_https_where_there_is_tls(app: str, environment: Environ
     routes = the(app, "VirtualService")["spec"]["http"]
     ports = {match["port"] for route in routes if "route" in route for match in route["match"]}
     redirects = [route for route in routes if "redirect" in route]
-    headers = [route.get("headers") for route in routes if "route" in route]
+    answers = [route["headers"].get("response") for route in routes if "route" in route]
     if environment.tls:
         assert ports == {443}
         assert redirects == [routes[0]]
         assert redirects[0]["redirect"] == {"scheme": "https", "redirectCode": 308}
         # Nothing but the port: only then does Istio put it behind the route of the certificate authority's challenge.
         assert redirects[0]["match"] == [{"port": 80}]
-        assert headers == [{"response": {"set": {"strict-transport-security": "max-age=31536000"}}}] * 2
+        assert answers == [{"set": {"strict-transport-security": "max-age=31536000"}}] * 2
     else:
-        assert (ports, redirects, headers) == ({80}, [], [None, None])
+        assert (ports, redirects, answers) == ({80}, [], [None, None])
+
+
+def test_no_visitor_can_tell_it_what_the_gateway_does_not_check(app: str) -> None:
+    for route in the(app, "VirtualService")["spec"]["http"]:
+        if "route" in route:
+            removed = set(route["headers"]["request"]["remove"])
+            assert {"forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-real-ip"} <= removed
+            # These the gateway writes itself; without them no app would know its visitor or its own scheme.
+            assert not {"x-forwarded-for", "x-forwarded-proto"} & removed
 
 
 def test_its_pods_have_a_priority_that_there_is(app: str, environment: Environment) -> None:

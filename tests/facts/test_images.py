@@ -124,7 +124,7 @@ def test_what_is_right_is_read() -> None:
         (
             "tag: 1.2.0",
             "tag:",
-            "staging: graphwiki has the tag None, which YAML does not read as text: put it in quotes",
+            "staging: graphwiki has the tag nothing, which YAML does not read as text: put it in quotes",
         ),
         (
             "tag: 1.2.0",

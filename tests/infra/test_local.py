@@ -11,18 +11,20 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from facts.provided import INGRESS_GATEWAY
 from facts.environments import LOCAL
+from facts.provided import INGRESS_GATEWAY
+from facts.versions import parse, pinned, versions
+from scripts.environments import helm_values
 from scripts.tofu import home
-from facts.versions import pinned
 from tests.stand_ins import StandIns
+from tests.test_renovate import NUMBER_LIKE, ways
 from tests.workshop import ROOT, Ended
 
 CLUSTER = ("-target=null_resource.kubeconfig", "-target=random_password.rancher_bootstrap")
@@ -137,16 +139,35 @@ def test_it_is_valid_and_in_canonical_form(infra: Infra) -> None:
 
 
 def test_the_versions_are_those_of_versions_yaml(plan: dict[str, Any]) -> None:
-    versions = (ROOT / "infra/local/versions.tf").read_text()
+    named = (ROOT / "infra/local/versions.tf").read_text()
     for name in ("null", "helm", "random"):
-        assert re.search(
-            rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', versions
-        )
+        assert re.search(rf'source  = "hashicorp/{name}"\n\s+version = "{pinned(f"terraform-provider-{name}")}"', named)
     releases = {name: values["version"] for name, values in planned(plan, "helm_release").items()}
     istio = dict.fromkeys(("istio_base", "istio_cni", "istiod", "istio_ingress"), pinned("istio"))
     assert releases == {**istio, "cert_manager": pinned("cert-manager"), "rancher": pinned("rancher")}
     cluster = planned(plan, "null_resource")["cluster"]["triggers"]
     assert cluster["k3s_image"] == f"rancher/k3s:{pinned('k3s')}"
+
+
+def test_charts_come_from_where_versions_yaml_says(plan: dict[str, Any]) -> None:
+    repositories = {name: values["repository"] for name, values in planned(plan, "helm_release").items()}
+    wanted = {"cert_manager": "cert-manager", "rancher": "rancher"}
+    assert {name: repositories[name] for name in wanted} == {
+        name: versions()[entry].source for name, entry in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("value", ["2.9.4", *NUMBER_LIKE])
+def test_a_version_is_the_same_text_for_terraform_and_python(tmp_path: Path, value: str) -> None:
+    for written in ways(value):
+        text = f"flux:\n  version: {written}\n  source: https://example.com/flux\n  supported-until: 2027-02-28\n"
+        (tmp_path / "versions.yaml").write_text(text)
+        cli = terraform()
+        assert cli
+        asked = 'jsonencode(yamldecode(file("versions.yaml")).flux.version)'
+        done = subprocess.run([cli, "console"], cwd=tmp_path, input=asked, capture_output=True, text=True, check=True)
+        # The answer is JSON in a text of Terraform's.
+        assert json.loads(json.loads(done.stdout.splitlines()[-1])) == value == parse(text)["flux"].version
 
 
 def test_istio_comes_in_order_and_waits(plan: dict[str, Any]) -> None:
@@ -194,13 +215,25 @@ def test_istio_is_set_up_for_k3s_and_the_restricted_standard(plan: dict[str, Any
     releases = planned(plan, "helm_release")
     values = {name: yaml.safe_load(releases[name]["values"][0]) for name in releases if name != "rancher"}
     assert values["istio_base"] == {"base": {"validationFailurePolicy": "Fail"}}
-    assert values["istio_cni"] == {"global": {"platform": "k3s"}}
+    assert values["istio_cni"] == {"global": {"platform": "k3s", "hub": LOCAL.istio_hub}}
     assert values["istiod"] == {
         "pilot": {"cni": {"enabled": True}},
-        "global": {"proxy": {"seccompProfile": {"type": "RuntimeDefault"}}},
+        "global": {"hub": LOCAL.istio_hub, "proxy": {"seccompProfile": {"type": "RuntimeDefault"}}},
     }
     assert values["istio_ingress"] == {"service": {"type": "LoadBalancer"}}
     assert values["cert_manager"] == {"crds": {"enabled": True}}
+
+
+def test_a_mirror_takes_the_place_of_istios_hub_and_every_chart_comes_from_one_place(infra: Infra) -> None:
+    hub = "registry.example.com:5000/mirror/istio"
+    (infra.root / "infra/environments/local.yaml").write_text(helm_values(replace(LOCAL, istio_hub=hub)))
+    ended = infra.run("plan", "-input=false", "-out=plan")
+    assert ended.code == 0, ended.err
+    releases = planned(json.loads(infra.run("show", "-json", "plan").out), "helm_release")
+    said = {name: yaml.safe_load(releases[name]["values"][0]).get("global", {}).get("hub") for name in releases}
+    # The chart base has no pods, and the gateway's get their image from istiod.
+    assert {name for name, place in said.items() if place == hub} == {"istio_cni", "istiod"}
+    assert len({values["repository"] for name, values in releases.items() if name.startswith("istio")}) == 1
 
 
 def test_the_urls_are_those_of_the_routes(plan: dict[str, Any]) -> None:
@@ -424,7 +457,7 @@ def test_the_platform_is_applied_from_deploy_and_again_only_when_it_changes(infr
     (applied,) = [call for call in infra.tools.calls() if call.startswith("kubectl")]
     assert re.fullmatch(
         rf"kubectl --kubeconfig {infra.folder}/kubeconfig-graphwiki --context k3d-graphwiki "
-        r"apply -k \S*/\.\./\.\./deploy/platform",
+        r"apply --server-side --force-conflicts -k \S*/\.\./\.\./deploy/platform",
         applied,
     )
     assert infra.apply(target).code == 0

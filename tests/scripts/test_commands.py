@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import shlex
 import signal
 import ssl
@@ -23,6 +24,7 @@ from facts.environments import LOCAL, PRODUCTION, Environment
 from scripts import doctor
 from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS
+from scripts.findings import Finding
 from scripts.tools import wanted
 from synth import ToolError
 from tests.scripts.desk import TOFU, TOOLS, Desk
@@ -49,6 +51,8 @@ COMMANDS = {
     "deploy --manifests": ["deploy", "--manifests"],
     "flux reconcile": ["flux", "reconcile"],
     "flux status": ["flux", "status"],
+    "flux suspend": ["flux", "suspend", "--env", "staging"],
+    "flux resume": ["flux", "resume", "--env", "staging"],
     "logs": ["logs", "test-app"],
 }
 
@@ -94,6 +98,28 @@ def test_each_failing_step_ends_it_with_a_sentence_and_runs_nothing_more(
 ) -> None:
     assert desk.run(*COMMANDS[command]).code == 0
     steps_that_stop(desk, COMMANDS[command], desk.calls(), capfd)
+
+
+def test_what_was_applied_by_hand_is_said_to_go_where_flux_runs(desk: Desk) -> None:
+    assert "flux suspend" not in desk.run("deploy").err
+    *_, last = desk.run("deploy", "--manifests").err.splitlines()
+    assert "where Flux runs and is not suspended, it puts back what Git has" in last
+
+
+@pytest.mark.parametrize("command", ["reconcile", "resume", "suspend"])
+def test_where_flux_cannot_what_to_do_is_said_for_that_cluster(desk: Desk, command: str) -> None:
+    desk.tools.put("flux", "sys.exit('resource is suspended')")
+    ended = desk.run("flux", command, "--env", "staging")
+    assert ended.code == 3
+    advised = re.findall(r"`python -m scripts (flux \w+) --env staging`", ended.err)
+    assert (
+        advised
+        == {
+            "reconcile": ["flux status", "flux resume"],
+            "resume": ["flux status"],
+            "suspend": ["flux bootstrap"],
+        }[command]
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +274,7 @@ class TestFluxBootstrap:
         with mock.patch.object(Environment, "examples", examples):
             ended = desk.run("flux", "bootstrap", "--env", "staging")
         assert (ended.code, ended.out) == (1, "")
-        where = "set it in charts/environments.py before staging is rolled out"
+        where = "set it in facts/environments.py before staging is rolled out"
         assert ended.err.splitlines() == [
             "staging is not ready to be rolled out:",
             f"DOMAIN is still the example wiki.example.com: {where}",
@@ -408,9 +434,12 @@ class TestDoctor:
     """What doctor finds, and what it says to do."""
 
     @pytest.fixture
-    def ready(self, desk: Desk) -> Desk:
+    def ready(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
         for tool, version in VERSIONS.items():
             desk.tools.put(tool, version)
+        # tests/scripts/test_host.py has Docker's machine, test_support.py the versions.
+        monkeypatch.setattr(doctor, "host", list)
+        monkeypatch.setattr(doctor, "support", lambda _: [])
         return desk
 
     def test_a_ready_machine_is_told_so(self, ready: Desk) -> None:
@@ -423,14 +452,14 @@ class TestDoctor:
     @pytest.mark.parametrize(
         ("tool", "script", "line"),
         [
-            ("tofu", "print('OpenTofu v1.5.0')", "MISSING tofu: 1.5.0\n        too old, install OpenTofu"),
-            ("k3d", "print('k3d version v5.6.3')", "MISSING k3d: 5.6.3\n        too old, install k3d 5.9.0"),
+            ("tofu", "print('OpenTofu v1.5.0')", "FIX     tofu: 1.5.0\n        too old, install OpenTofu"),
+            ("k3d", "print('k3d version v5.6.3')", "FIX     k3d: 5.6.3\n        too old, install k3d 5.9.0"),
             (
                 "kubectl",
                 "print('Client Version: v1.32.4')",
-                "MISSING kubectl: 1.32.4\n        too far from the cluster's version, install kubectl 1.35",
+                "FIX     kubectl: 1.32.4\n        too far from the cluster's version, install kubectl 1.35",
             ),
-            ("docker", "sys.exit(1)", "MISSING docker: does not answer\n        start Docker"),
+            ("docker", "sys.exit(1)", "FIX     docker: does not answer\n        start Docker"),
             ("flux", "sys.exit(1)", "later   flux: not found\n        install flux 2.9.4"),
         ],
     )
@@ -440,7 +469,7 @@ class TestDoctor:
         ready.tools.put(tool, script)
         ended = ready.run("doctor")
         assert line in ended.out
-        if line.startswith("MISSING"):
+        if line.startswith("FIX"):
             assert ended.code == 3
             assert tool in ended.err.splitlines()[-1]
 
@@ -466,21 +495,33 @@ class TestDoctor:
             ("port 8443", "free"),
         ]
 
+    def test_what_does_not_fit_on_dockers_machine_keeps_the_local_cluster_from_being_made(
+        self, ready: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = [Finding("cgroup", "version 1", "boot with cgroup v2"), Finding("disk", "unknown", "look", later=True)]
+        monkeypatch.setattr(doctor, "host", lambda: found)
+        ended = ready.run("doctor")
+        assert ended.code == 3
+        assert "FIX     cgroup: version 1\n        boot with cgroup v2\n" in ended.out
+        assert ended.err.splitlines()[-1] == "not ready: cgroup; what to do is said above"
+        assert "cgroup" not in ready.run("doctor", "--env", "production").out
+
     def test_docker_without_buildx_cannot_build_the_image(self, ready: Desk) -> None:
         ready.tools.put("docker", "if 'buildx' in arguments: sys.exit(1)\nprint('28.2.2')")
-        assert "MISSING docker: without buildx\n        install Docker's buildx plugin" in ready.run("doctor").out
+        assert "FIX     docker: without buildx\n        install Docker's buildx plugin" in ready.run("doctor").out
 
     def test_a_dry_run_prints_its_commands(self, ready: Desk) -> None:
         ended = ready.run("doctor", "--dry-run")
         assert (ended.code, ended.out) == (0, "")
         assert "$ k3d version\n" in ended.err
+        assert "$ docker info --format" in ended.err
         assert ready.calls() == []
 
     def test_of_another_cluster_it_wants_only_the_tools_that_reach_it(self, ready: Desk) -> None:
         ended = ready.run("doctor", "--env", "production")
         assert ended.code == 0, ended.err
         assert ended.out.splitlines()[:2] == ["ok      kubectl: 1.35.1", "ok      flux: 2.9.4"]
-        assert "MISSING" not in ended.out
+        assert "FIX" not in ended.out
         assert ready.calls() == ["kubectl version --client", "flux --version"]
 
     def test_a_dry_run_for_another_cluster_prints_those_commands(self, ready: Desk) -> None:
@@ -495,7 +536,7 @@ class TestDoctor:
         alone = Desk(StandIns(ready.tools.folder, system=""), ready.checkout)
         ended = alone.run("doctor", "--env", "production")
         assert ended.code == 3
-        assert f"MISSING {tool}: not found\n        install {wanted(tool)}\n" in ended.out
+        assert f"FIX     {tool}: not found\n        install {wanted(tool)}\n" in ended.out
         assert ended.err.splitlines()[-1] == f"not ready: {tool}; what to do is said above"
 
     def test_values_that_are_still_examples_are_told_with_where_to_set_them(self, ready: Desk) -> None:
@@ -503,7 +544,7 @@ class TestDoctor:
         assert [line for line in ended.out.splitlines() if "still the example" in line] == [
             f"later   {name}: still the example {value}" for name, value in PRODUCTION.examples.items()
         ]
-        advice = "        set it in charts/environments.py before production is rolled out\n"
+        advice = "        set it in facts/environments.py before production is rolled out\n"
         assert ended.out.count(advice) == len(PRODUCTION.examples)
 
     def test_digests_that_are_not_known_are_told_with_the_command_that_sets_them(
@@ -540,8 +581,6 @@ class TestDoctor:
 
 
 def test_the_ports_are_those_of_terraforms_variables() -> None:
-    import re
-
     text = (INFRA / "variables.tf").read_text("utf-8")
     for name, port in PORTS.items():
         assert re.search(rf'variable "{name}" {{[^}}]*default     = {port}\n', text)

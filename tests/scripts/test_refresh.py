@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from facts.versions import pinned
 from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
 from synth import ToolError
 from synth.manifest import Document, dump, load
-from facts.versions import pinned
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Workshop
 

@@ -10,6 +10,7 @@ from facts.environments import PRODUCTION, STAGING
 from facts.images import UNKNOWN_DIGEST, Image, parse
 from scripts.release import with_image
 from synth import DefinitionError
+from tests.test_renovate import NUMBER_LIKE, Found, renovate
 from tests.workshop import Ended, Workshop
 
 DIGEST = f"sha256:{'1f' * 32}"
@@ -65,7 +66,7 @@ class TestRelease:
         ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert ended.code == 0, ended.err
         assert changed(before, state(compiled)) == {"images.yaml", WIKI}
-        assert images_file(compiled) == text.replace("tag: 1.3.0  # of May", "tag: 1.4.0  # of May")
+        assert images_file(compiled) == text.replace("tag: 1.3.0  # of May", 'tag: "1.4.0"  # of May')
         said, *diff = ended.out.splitlines()
         assert said == f"images.yaml: staging runs {STAGING.registry}/graphwiki/graphwiki:1.4.0"
         assert diff[:2] == [f"--- {WIKI} (on disk)", f"+++ {WIKI} (from the charts)"]
@@ -80,20 +81,28 @@ class TestRelease:
         text = images_file(compiled)
         assert scripts(compiled, "release", "graphwiki", f"1.4.0@{DIGEST}", "--env", "staging").code == 0
         assert images_file(compiled) == text.replace(
-            "tag: 1.3.0  # of May\n", f"tag: 1.4.0  # of May\n    digest: {DIGEST}\n"
+            "tag: 1.3.0  # of May\n", f'tag: "1.4.0"  # of May\n    digest: {DIGEST}\n'
         )
         reference = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4.0@{DIGEST}\n"
         assert reference in (compiled.root / WIKI).read_text("utf-8")
         assert scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging").code == 0
-        assert images_file(compiled) == text.replace("1.3.0", "1.4.0")
+        assert images_file(compiled) == text.replace("1.3.0", '"1.4.0"')
         assert compiled.check().code == 0
 
     def test_a_tag_like_a_number_is_put_in_quotes(self, compiled: Workshop) -> None:
         text = images_file(compiled)
         assert scripts(compiled, "release", "graphwiki", "1.4", "--env", "staging").code == 0
-        assert images_file(compiled) == text.replace("tag: 1.3.0", "tag: '1.4'")
+        assert images_file(compiled) == text.replace("tag: 1.3.0", 'tag: "1.4"')
         image = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4\n"
         assert image in (compiled.root / WIKI).read_text("utf-8")
+
+    @pytest.mark.parametrize("tag", ["1.30", "1e3"])
+    def test_what_it_writes_renovate_finds_and_raises(self, compiled: Workshop, tag: str) -> None:
+        assert scripts(compiled, "release", "test-app", f"{tag}@{DIGEST}", "--env", "staging").code == 0
+        repository = parse(images_file(compiled))["staging"]["test-app"].repository
+        found, raised = renovate("images.yaml", images_file(compiled), newValue="1.31", newDigest=OTHER_DIGEST)
+        assert Found(repository, tag, DIGEST) in found
+        assert parse(raised)["staging"]["test-app"] == Image(repository, "1.31", OTHER_DIGEST)
 
     def test_the_same_release_again_changes_nothing(self, compiled: Workshop) -> None:
         before = state(compiled)
@@ -198,7 +207,7 @@ class TestPromote:
         assert changed(before, state(compiled)) == {"images.yaml", WIKI_IN_PRODUCTION}
         assert images_file(compiled) == (
             text.replace("registry.example.net/wiki", "graphwiki/graphwiki")
-            .replace("tag: 1.2.0", "tag: 1.4.0")
+            .replace("tag: 1.2.0", 'tag: "1.4.0"')
             .replace(DIGEST, OTHER_DIGEST)
         )
         assert compiled.check().code == 0
@@ -295,7 +304,7 @@ production:
     def test_comments_order_and_blank_lines_stay(self) -> None:
         assert with_image(
             self.TEXT, "staging", "graphwiki", Image("our/wiki", "1.4.0", OTHER_DIGEST)
-        ) == self.TEXT.replace(DIGEST, OTHER_DIGEST).replace("'1.3' ", "1.4.0 ").replace('"team/wiki"', "our/wiki")
+        ) == self.TEXT.replace(DIGEST, OTHER_DIGEST).replace("'1.3' ", '"1.4.0" ').replace('"team/wiki"', "our/wiki")
 
     def test_what_is_the_same_stays_as_it_is_written(self) -> None:
         assert with_image(self.TEXT, "staging", "graphwiki", Image("team/wiki", "1.3", DIGEST)) == self.TEXT
@@ -303,7 +312,7 @@ production:
     def test_a_digest_goes_with_its_line_and_the_lines_below_it_are_still_found(self) -> None:
         line = f"    digest: {DIGEST}  # of the index\n"
         assert with_image(self.TEXT, "staging", "graphwiki", Image("team/wiki", "1.4.0")) == (
-            self.TEXT.replace(line, "").replace("'1.3' ", "1.4.0 ")
+            self.TEXT.replace(line, "").replace("'1.3' ", '"1.4.0" ')
         )
 
     def test_a_digest_is_added_behind_the_last_field_in_the_middle_of_the_file(self) -> None:
@@ -318,7 +327,7 @@ production:
     def test_a_file_without_a_newline_at_its_end_gets_none_with_a_new_tag(self) -> None:
         text = self.TEXT.rstrip("\n")
         assert with_image(text, "production", "graphwiki", Image("team/wiki", "1.4.0")) == (
-            f"{text.removesuffix('1.3.0')}1.4.0"
+            f'{text.removesuffix("1.3.0")}"1.4.0"'
         )
 
     def test_a_file_without_a_newline_at_its_end_gets_the_digest_in_a_line_of_its_own(self) -> None:
@@ -333,10 +342,10 @@ production:
             f"{text}{indent}digest: {DIGEST}\n"
         )
 
-    @pytest.mark.parametrize("tag", ["1.4", "2024", "2024-05-01", "1_0", "null", "yes"])
-    def test_what_yaml_would_not_read_as_text_is_put_in_quotes(self, tag: str) -> None:
+    @pytest.mark.parametrize("tag", ["1.4.0", *NUMBER_LIKE])
+    def test_a_tag_is_written_as_every_reader_takes_it_for_text(self, tag: str) -> None:
         text = with_image(self.TEXT, "production", "graphwiki", Image("team/wiki", tag))
-        assert text.endswith(f"    tag: '{tag}'\n")
+        assert text.endswith(f'    tag: "{tag}"\n')
         assert yaml.safe_load(text)["production"]["graphwiki"]["tag"] == tag
 
     @pytest.mark.parametrize(

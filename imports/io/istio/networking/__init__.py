@@ -588,6 +588,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPool:
     name_mapping={
         "h2_upgrade_policy": "h2UpgradePolicy",
         "http1_max_pending_requests": "http1MaxPendingRequests",
+        "http2_keep_alive": "http2KeepAlive",
         "http2_max_requests": "http2MaxRequests",
         "idle_timeout": "idleTimeout",
         "max_concurrent_streams": "maxConcurrentStreams",
@@ -602,6 +603,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp:
         *,
         h2_upgrade_policy: typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpH2UpgradePolicy"] = None,
         http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+        http2_keep_alive: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive", typing.Dict[builtins.str, typing.Any]]] = None,
         http2_max_requests: typing.Optional[jsii.Number] = None,
         idle_timeout: typing.Optional[builtins.str] = None,
         max_concurrent_streams: typing.Optional[jsii.Number] = None,
@@ -612,6 +614,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp:
         '''
         :param h2_upgrade_policy: 
         :param http1_max_pending_requests: 
+        :param http2_keep_alive: 
         :param http2_max_requests: 
         :param idle_timeout: 
         :param max_concurrent_streams: 
@@ -621,10 +624,13 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp:
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp
         '''
+        if isinstance(http2_keep_alive, dict):
+            http2_keep_alive = DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive(**http2_keep_alive)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__0240fda000617fe5fd7123cf73549db621a76e08428a257fc3ecc85098fb0ae0)
             check_type(argname="argument h2_upgrade_policy", value=h2_upgrade_policy, expected_type=type_hints["h2_upgrade_policy"])
             check_type(argname="argument http1_max_pending_requests", value=http1_max_pending_requests, expected_type=type_hints["http1_max_pending_requests"])
+            check_type(argname="argument http2_keep_alive", value=http2_keep_alive, expected_type=type_hints["http2_keep_alive"])
             check_type(argname="argument http2_max_requests", value=http2_max_requests, expected_type=type_hints["http2_max_requests"])
             check_type(argname="argument idle_timeout", value=idle_timeout, expected_type=type_hints["idle_timeout"])
             check_type(argname="argument max_concurrent_streams", value=max_concurrent_streams, expected_type=type_hints["max_concurrent_streams"])
@@ -636,6 +642,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp:
             self._values["h2_upgrade_policy"] = h2_upgrade_policy
         if http1_max_pending_requests is not None:
             self._values["http1_max_pending_requests"] = http1_max_pending_requests
+        if http2_keep_alive is not None:
+            self._values["http2_keep_alive"] = http2_keep_alive
         if http2_max_requests is not None:
             self._values["http2_max_requests"] = http2_max_requests
         if idle_timeout is not None:
@@ -666,6 +674,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp:
         '''
         result = self._values.get("http1_max_pending_requests")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def http2_keep_alive(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive"]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp#http2KeepAlive
+        '''
+        result = self._values.get("http2_keep_alive")
+        return typing.cast(typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive"], result)
 
     @builtins.property
     def http2_max_requests(self) -> typing.Optional[jsii.Number]:
@@ -743,6 +761,62 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpH2UpgradePolicy(
     '''DO_NOT_UPGRADE.'''
     UPGRADE = "UPGRADE"
     '''UPGRADE.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive",
+    jsii_struct_bases=[],
+    name_mapping={"interval": "interval", "timeout": "timeout"},
+)
+class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive:
+    def __init__(
+        self,
+        *,
+        interval: typing.Optional[builtins.str] = None,
+        timeout: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param interval: 
+        :param timeout: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__194148edd1c15d153d540fc083f6081d570c55fcfbe5e76a9f43db31129c8950)
+            check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
+            check_type(argname="argument timeout", value=timeout, expected_type=type_hints["timeout"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if interval is not None:
+            self._values["interval"] = interval
+        if timeout is not None:
+            self._values["timeout"] = timeout
+
+    @builtins.property
+    def interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive#interval
+        '''
+        result = self._values.get("interval")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def timeout(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive#timeout
+        '''
+        result = self._values.get("timeout")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
 
 
 @jsii.data_type(
@@ -928,6 +1002,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolTcpTcpKeepalive:
         "simple": "simple",
         "warmup": "warmup",
         "warmup_duration_secs": "warmupDurationSecs",
+        "zone_aware_lb_setting": "zoneAwareLbSetting",
     },
 )
 class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
@@ -939,6 +1014,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
         simple: typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerSimple"] = None,
         warmup: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup", typing.Dict[builtins.str, typing.Any]]] = None,
         warmup_duration_secs: typing.Optional[builtins.str] = None,
+        zone_aware_lb_setting: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting", typing.Dict[builtins.str, typing.Any]]] = None,
     ) -> None:
         '''
         :param consistent_hash: 
@@ -946,6 +1022,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
         :param simple: 
         :param warmup: 
         :param warmup_duration_secs: 
+        :param zone_aware_lb_setting: 
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer
         '''
@@ -955,6 +1032,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
             locality_lb_setting = DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerLocalityLbSetting(**locality_lb_setting)
         if isinstance(warmup, dict):
             warmup = DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup(**warmup)
+        if isinstance(zone_aware_lb_setting, dict):
+            zone_aware_lb_setting = DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting(**zone_aware_lb_setting)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__ab9eb71f3e84c55784b373c28f6933610376cb7fa5c0e563870a6d93d3a6d9d7)
             check_type(argname="argument consistent_hash", value=consistent_hash, expected_type=type_hints["consistent_hash"])
@@ -962,6 +1041,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
             check_type(argname="argument simple", value=simple, expected_type=type_hints["simple"])
             check_type(argname="argument warmup", value=warmup, expected_type=type_hints["warmup"])
             check_type(argname="argument warmup_duration_secs", value=warmup_duration_secs, expected_type=type_hints["warmup_duration_secs"])
+            check_type(argname="argument zone_aware_lb_setting", value=zone_aware_lb_setting, expected_type=type_hints["zone_aware_lb_setting"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if consistent_hash is not None:
             self._values["consistent_hash"] = consistent_hash
@@ -973,6 +1053,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
             self._values["warmup"] = warmup
         if warmup_duration_secs is not None:
             self._values["warmup_duration_secs"] = warmup_duration_secs
+        if zone_aware_lb_setting is not None:
+            self._values["zone_aware_lb_setting"] = zone_aware_lb_setting
 
     @builtins.property
     def consistent_hash(
@@ -1021,6 +1103,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer:
         '''
         result = self._values.get("warmup_duration_secs")
         return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def zone_aware_lb_setting(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting"]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer#zoneAwareLbSetting
+        '''
+        result = self._values.get("zone_aware_lb_setting")
+        return typing.cast(typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting"], result)
 
     def __eq__(self, rhs: typing.Any) -> builtins.bool:
         return isinstance(rhs, self.__class__) and rhs._values == self._values
@@ -1704,6 +1796,151 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup:
 
 
 @jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting",
+    jsii_struct_bases=[],
+    name_mapping={
+        "enabled": "enabled",
+        "failover": "failover",
+        "failover_priority": "failoverPriority",
+        "min_cluster_size": "minClusterSize",
+    },
+)
+class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting:
+    def __init__(
+        self,
+        *,
+        enabled: typing.Optional[builtins.bool] = None,
+        failover: typing.Optional[typing.Sequence[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover", typing.Dict[builtins.str, typing.Any]]]] = None,
+        failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+        min_cluster_size: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param enabled: 
+        :param failover: 
+        :param failover_priority: 
+        :param min_cluster_size: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__56c79be861a22fb6b268cf009144f8490ad1644587f6faaf05c17ed642217610)
+            check_type(argname="argument enabled", value=enabled, expected_type=type_hints["enabled"])
+            check_type(argname="argument failover", value=failover, expected_type=type_hints["failover"])
+            check_type(argname="argument failover_priority", value=failover_priority, expected_type=type_hints["failover_priority"])
+            check_type(argname="argument min_cluster_size", value=min_cluster_size, expected_type=type_hints["min_cluster_size"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if enabled is not None:
+            self._values["enabled"] = enabled
+        if failover is not None:
+            self._values["failover"] = failover
+        if failover_priority is not None:
+            self._values["failover_priority"] = failover_priority
+        if min_cluster_size is not None:
+            self._values["min_cluster_size"] = min_cluster_size
+
+    @builtins.property
+    def enabled(self) -> typing.Optional[builtins.bool]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting#enabled
+        '''
+        result = self._values.get("enabled")
+        return typing.cast(typing.Optional[builtins.bool], result)
+
+    @builtins.property
+    def failover(
+        self,
+    ) -> typing.Optional[typing.List["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover"]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting#failover
+        '''
+        result = self._values.get("failover")
+        return typing.cast(typing.Optional[typing.List["DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover"]], result)
+
+    @builtins.property
+    def failover_priority(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting#failoverPriority
+        '''
+        result = self._values.get("failover_priority")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def min_cluster_size(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting#minClusterSize
+        '''
+        result = self._values.get("min_cluster_size")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover",
+    jsii_struct_bases=[],
+    name_mapping={"from_": "from", "to": "to"},
+)
+class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover:
+    def __init__(
+        self,
+        *,
+        from_: typing.Optional[builtins.str] = None,
+        to: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param from_: 
+        :param to: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__8cd99243809b09c51c6ec9cf1e79693eab84e014c36f6df8720c6335e5c48809)
+            check_type(argname="argument from_", value=from_, expected_type=type_hints["from_"])
+            check_type(argname="argument to", value=to, expected_type=type_hints["to"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if from_ is not None:
+            self._values["from_"] = from_
+        if to is not None:
+            self._values["to"] = to
+
+    @builtins.property
+    def from_(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover#from
+        '''
+        result = self._values.get("from_")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def to(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover#to
+        '''
+        result = self._values.get("to")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
     jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection",
     jsii_struct_bases=[],
     name_mapping={
@@ -1715,6 +1952,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup:
         "interval": "interval",
         "max_ejection_percent": "maxEjectionPercent",
         "min_health_percent": "minHealthPercent",
+        "outlier_detection_http_error_codes": "outlierDetectionHttpErrorCodes",
         "split_external_local_origin_errors": "splitExternalLocalOriginErrors",
     },
 )
@@ -1730,6 +1968,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection:
         interval: typing.Optional[builtins.str] = None,
         max_ejection_percent: typing.Optional[jsii.Number] = None,
         min_health_percent: typing.Optional[jsii.Number] = None,
+        outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
         split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
     ) -> None:
         '''
@@ -1741,6 +1980,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection:
         :param interval: 
         :param max_ejection_percent: 
         :param min_health_percent: 
+        :param outlier_detection_http_error_codes: 
         :param split_external_local_origin_errors: 
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection
@@ -1755,6 +1995,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection:
             check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
             check_type(argname="argument max_ejection_percent", value=max_ejection_percent, expected_type=type_hints["max_ejection_percent"])
             check_type(argname="argument min_health_percent", value=min_health_percent, expected_type=type_hints["min_health_percent"])
+            check_type(argname="argument outlier_detection_http_error_codes", value=outlier_detection_http_error_codes, expected_type=type_hints["outlier_detection_http_error_codes"])
             check_type(argname="argument split_external_local_origin_errors", value=split_external_local_origin_errors, expected_type=type_hints["split_external_local_origin_errors"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if base_ejection_time is not None:
@@ -1773,6 +2014,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection:
             self._values["max_ejection_percent"] = max_ejection_percent
         if min_health_percent is not None:
             self._values["min_health_percent"] = min_health_percent
+        if outlier_detection_http_error_codes is not None:
+            self._values["outlier_detection_http_error_codes"] = outlier_detection_http_error_codes
         if split_external_local_origin_errors is not None:
             self._values["split_external_local_origin_errors"] = split_external_local_origin_errors
 
@@ -1839,6 +2082,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection:
         '''
         result = self._values.get("min_health_percent")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def outlier_detection_http_error_codes(
+        self,
+    ) -> typing.Optional[typing.List[jsii.Number]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection#outlierDetectionHttpErrorCodes
+        '''
+        result = self._values.get("outlier_detection_http_error_codes")
+        return typing.cast(typing.Optional[typing.List[jsii.Number]], result)
 
     @builtins.property
     def split_external_local_origin_errors(self) -> typing.Optional[builtins.bool]:
@@ -2051,6 +2304,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPool:
     name_mapping={
         "h2_upgrade_policy": "h2UpgradePolicy",
         "http1_max_pending_requests": "http1MaxPendingRequests",
+        "http2_keep_alive": "http2KeepAlive",
         "http2_max_requests": "http2MaxRequests",
         "idle_timeout": "idleTimeout",
         "max_concurrent_streams": "maxConcurrentStreams",
@@ -2065,6 +2319,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
         *,
         h2_upgrade_policy: typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy"] = None,
         http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+        http2_keep_alive: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive", typing.Dict[builtins.str, typing.Any]]] = None,
         http2_max_requests: typing.Optional[jsii.Number] = None,
         idle_timeout: typing.Optional[builtins.str] = None,
         max_concurrent_streams: typing.Optional[jsii.Number] = None,
@@ -2075,6 +2330,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
         '''
         :param h2_upgrade_policy: 
         :param http1_max_pending_requests: 
+        :param http2_keep_alive: 
         :param http2_max_requests: 
         :param idle_timeout: 
         :param max_concurrent_streams: 
@@ -2084,10 +2340,13 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
         '''
+        if isinstance(http2_keep_alive, dict):
+            http2_keep_alive = DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive(**http2_keep_alive)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__b210604831318e07cc3205abeb4877dff520f7e2dfd852978bec1819fcf456e3)
             check_type(argname="argument h2_upgrade_policy", value=h2_upgrade_policy, expected_type=type_hints["h2_upgrade_policy"])
             check_type(argname="argument http1_max_pending_requests", value=http1_max_pending_requests, expected_type=type_hints["http1_max_pending_requests"])
+            check_type(argname="argument http2_keep_alive", value=http2_keep_alive, expected_type=type_hints["http2_keep_alive"])
             check_type(argname="argument http2_max_requests", value=http2_max_requests, expected_type=type_hints["http2_max_requests"])
             check_type(argname="argument idle_timeout", value=idle_timeout, expected_type=type_hints["idle_timeout"])
             check_type(argname="argument max_concurrent_streams", value=max_concurrent_streams, expected_type=type_hints["max_concurrent_streams"])
@@ -2099,6 +2358,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
             self._values["h2_upgrade_policy"] = h2_upgrade_policy
         if http1_max_pending_requests is not None:
             self._values["http1_max_pending_requests"] = http1_max_pending_requests
+        if http2_keep_alive is not None:
+            self._values["http2_keep_alive"] = http2_keep_alive
         if http2_max_requests is not None:
             self._values["http2_max_requests"] = http2_max_requests
         if idle_timeout is not None:
@@ -2129,6 +2390,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
         '''
         result = self._values.get("http1_max_pending_requests")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def http2_keep_alive(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive"]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp#http2KeepAlive
+        '''
+        result = self._values.get("http2_keep_alive")
+        return typing.cast(typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive"], result)
 
     @builtins.property
     def http2_max_requests(self) -> typing.Optional[jsii.Number]:
@@ -2206,6 +2477,62 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp
     '''DO_NOT_UPGRADE.'''
     UPGRADE = "UPGRADE"
     '''UPGRADE.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive",
+    jsii_struct_bases=[],
+    name_mapping={"interval": "interval", "timeout": "timeout"},
+)
+class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive:
+    def __init__(
+        self,
+        *,
+        interval: typing.Optional[builtins.str] = None,
+        timeout: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param interval: 
+        :param timeout: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__dd5ce1b709b20c2333ef7ff764066da0607c023d68b24468df1ac5cc52dd4408)
+            check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
+            check_type(argname="argument timeout", value=timeout, expected_type=type_hints["timeout"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if interval is not None:
+            self._values["interval"] = interval
+        if timeout is not None:
+            self._values["timeout"] = timeout
+
+    @builtins.property
+    def interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive#interval
+        '''
+        result = self._values.get("interval")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def timeout(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive#timeout
+        '''
+        result = self._values.get("timeout")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
 
 
 @jsii.data_type(
@@ -2391,6 +2718,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolTcpT
         "simple": "simple",
         "warmup": "warmup",
         "warmup_duration_secs": "warmupDurationSecs",
+        "zone_aware_lb_setting": "zoneAwareLbSetting",
     },
 )
 class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
@@ -2402,6 +2730,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
         simple: typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerSimple"] = None,
         warmup: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup", typing.Dict[builtins.str, typing.Any]]] = None,
         warmup_duration_secs: typing.Optional[builtins.str] = None,
+        zone_aware_lb_setting: typing.Optional[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting", typing.Dict[builtins.str, typing.Any]]] = None,
     ) -> None:
         '''
         :param consistent_hash: 
@@ -2409,6 +2738,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
         :param simple: 
         :param warmup: 
         :param warmup_duration_secs: 
+        :param zone_aware_lb_setting: 
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer
         '''
@@ -2418,6 +2748,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
             locality_lb_setting = DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerLocalityLbSetting(**locality_lb_setting)
         if isinstance(warmup, dict):
             warmup = DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup(**warmup)
+        if isinstance(zone_aware_lb_setting, dict):
+            zone_aware_lb_setting = DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting(**zone_aware_lb_setting)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__4d474700061e4fa1f038addbff45e789638d475eb5d3bd5d862685c3c9d45bfb)
             check_type(argname="argument consistent_hash", value=consistent_hash, expected_type=type_hints["consistent_hash"])
@@ -2425,6 +2757,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
             check_type(argname="argument simple", value=simple, expected_type=type_hints["simple"])
             check_type(argname="argument warmup", value=warmup, expected_type=type_hints["warmup"])
             check_type(argname="argument warmup_duration_secs", value=warmup_duration_secs, expected_type=type_hints["warmup_duration_secs"])
+            check_type(argname="argument zone_aware_lb_setting", value=zone_aware_lb_setting, expected_type=type_hints["zone_aware_lb_setting"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if consistent_hash is not None:
             self._values["consistent_hash"] = consistent_hash
@@ -2436,6 +2769,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
             self._values["warmup"] = warmup
         if warmup_duration_secs is not None:
             self._values["warmup_duration_secs"] = warmup_duration_secs
+        if zone_aware_lb_setting is not None:
+            self._values["zone_aware_lb_setting"] = zone_aware_lb_setting
 
     @builtins.property
     def consistent_hash(
@@ -2484,6 +2819,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer:
         '''
         result = self._values.get("warmup_duration_secs")
         return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def zone_aware_lb_setting(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting"]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer#zoneAwareLbSetting
+        '''
+        result = self._values.get("zone_aware_lb_setting")
+        return typing.cast(typing.Optional["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting"], result)
 
     def __eq__(self, rhs: typing.Any) -> builtins.bool:
         return isinstance(rhs, self.__class__) and rhs._values == self._values
@@ -3169,6 +3514,151 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup
 
 
 @jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting",
+    jsii_struct_bases=[],
+    name_mapping={
+        "enabled": "enabled",
+        "failover": "failover",
+        "failover_priority": "failoverPriority",
+        "min_cluster_size": "minClusterSize",
+    },
+)
+class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting:
+    def __init__(
+        self,
+        *,
+        enabled: typing.Optional[builtins.bool] = None,
+        failover: typing.Optional[typing.Sequence[typing.Union["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover", typing.Dict[builtins.str, typing.Any]]]] = None,
+        failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+        min_cluster_size: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param enabled: 
+        :param failover: 
+        :param failover_priority: 
+        :param min_cluster_size: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__83e43cadf1a5360315d93f14179b0594d3c4d0f14311145000578222fdb0e8c3)
+            check_type(argname="argument enabled", value=enabled, expected_type=type_hints["enabled"])
+            check_type(argname="argument failover", value=failover, expected_type=type_hints["failover"])
+            check_type(argname="argument failover_priority", value=failover_priority, expected_type=type_hints["failover_priority"])
+            check_type(argname="argument min_cluster_size", value=min_cluster_size, expected_type=type_hints["min_cluster_size"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if enabled is not None:
+            self._values["enabled"] = enabled
+        if failover is not None:
+            self._values["failover"] = failover
+        if failover_priority is not None:
+            self._values["failover_priority"] = failover_priority
+        if min_cluster_size is not None:
+            self._values["min_cluster_size"] = min_cluster_size
+
+    @builtins.property
+    def enabled(self) -> typing.Optional[builtins.bool]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#enabled
+        '''
+        result = self._values.get("enabled")
+        return typing.cast(typing.Optional[builtins.bool], result)
+
+    @builtins.property
+    def failover(
+        self,
+    ) -> typing.Optional[typing.List["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover"]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#failover
+        '''
+        result = self._values.get("failover")
+        return typing.cast(typing.Optional[typing.List["DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover"]], result)
+
+    @builtins.property
+    def failover_priority(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#failoverPriority
+        '''
+        result = self._values.get("failover_priority")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def min_cluster_size(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#minClusterSize
+        '''
+        result = self._values.get("min_cluster_size")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover",
+    jsii_struct_bases=[],
+    name_mapping={"from_": "from", "to": "to"},
+)
+class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover:
+    def __init__(
+        self,
+        *,
+        from_: typing.Optional[builtins.str] = None,
+        to: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param from_: 
+        :param to: 
+
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__4c29eb8aabb2aacd680e7e856142f9c5d1ca3aecc612ef629ac9e2cb9842645e)
+            check_type(argname="argument from_", value=from_, expected_type=type_hints["from_"])
+            check_type(argname="argument to", value=to, expected_type=type_hints["to"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if from_ is not None:
+            self._values["from_"] = from_
+        if to is not None:
+            self._values["to"] = to
+
+    @builtins.property
+    def from_(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover#from
+        '''
+        result = self._values.get("from_")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def to(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover#to
+        '''
+        result = self._values.get("to")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
     jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection",
     jsii_struct_bases=[],
     name_mapping={
@@ -3180,6 +3670,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup
         "interval": "interval",
         "max_ejection_percent": "maxEjectionPercent",
         "min_health_percent": "minHealthPercent",
+        "outlier_detection_http_error_codes": "outlierDetectionHttpErrorCodes",
         "split_external_local_origin_errors": "splitExternalLocalOriginErrors",
     },
 )
@@ -3195,6 +3686,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection:
         interval: typing.Optional[builtins.str] = None,
         max_ejection_percent: typing.Optional[jsii.Number] = None,
         min_health_percent: typing.Optional[jsii.Number] = None,
+        outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
         split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
     ) -> None:
         '''
@@ -3206,6 +3698,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection:
         :param interval: 
         :param max_ejection_percent: 
         :param min_health_percent: 
+        :param outlier_detection_http_error_codes: 
         :param split_external_local_origin_errors: 
 
         :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection
@@ -3220,6 +3713,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection:
             check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
             check_type(argname="argument max_ejection_percent", value=max_ejection_percent, expected_type=type_hints["max_ejection_percent"])
             check_type(argname="argument min_health_percent", value=min_health_percent, expected_type=type_hints["min_health_percent"])
+            check_type(argname="argument outlier_detection_http_error_codes", value=outlier_detection_http_error_codes, expected_type=type_hints["outlier_detection_http_error_codes"])
             check_type(argname="argument split_external_local_origin_errors", value=split_external_local_origin_errors, expected_type=type_hints["split_external_local_origin_errors"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if base_ejection_time is not None:
@@ -3238,6 +3732,8 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection:
             self._values["max_ejection_percent"] = max_ejection_percent
         if min_health_percent is not None:
             self._values["min_health_percent"] = min_health_percent
+        if outlier_detection_http_error_codes is not None:
+            self._values["outlier_detection_http_error_codes"] = outlier_detection_http_error_codes
         if split_external_local_origin_errors is not None:
             self._values["split_external_local_origin_errors"] = split_external_local_origin_errors
 
@@ -3304,6 +3800,16 @@ class DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection:
         '''
         result = self._values.get("min_health_percent")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def outlier_detection_http_error_codes(
+        self,
+    ) -> typing.Optional[typing.List[jsii.Number]]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection#outlierDetectionHttpErrorCodes
+        '''
+        result = self._values.get("outlier_detection_http_error_codes")
+        return typing.cast(typing.Optional[typing.List[jsii.Number]], result)
 
     @builtins.property
     def split_external_local_origin_errors(self) -> typing.Optional[builtins.bool]:
@@ -3604,6 +4110,7 @@ class DestinationRuleSpecSubsetsTrafficPolicyProxyProtocolVersion(enum.Enum):
     jsii_type="ioistionetworking.DestinationRuleSpecSubsetsTrafficPolicyRetryBudget",
     jsii_struct_bases=[],
     name_mapping={
+        "budget_interval": "budgetInterval",
         "min_retry_concurrency": "minRetryConcurrency",
         "percent": "percent",
     },
@@ -3612,10 +4119,12 @@ class DestinationRuleSpecSubsetsTrafficPolicyRetryBudget:
     def __init__(
         self,
         *,
+        budget_interval: typing.Optional[builtins.str] = None,
         min_retry_concurrency: typing.Optional[jsii.Number] = None,
         percent: typing.Optional[jsii.Number] = None,
     ) -> None:
         '''
+        :param budget_interval: 
         :param min_retry_concurrency: 
         :param percent: 
 
@@ -3623,13 +4132,24 @@ class DestinationRuleSpecSubsetsTrafficPolicyRetryBudget:
         '''
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__85745e340a77b4eda30defde8a5411e6bf348988a9215da4d1482f6466115d83)
+            check_type(argname="argument budget_interval", value=budget_interval, expected_type=type_hints["budget_interval"])
             check_type(argname="argument min_retry_concurrency", value=min_retry_concurrency, expected_type=type_hints["min_retry_concurrency"])
             check_type(argname="argument percent", value=percent, expected_type=type_hints["percent"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if budget_interval is not None:
+            self._values["budget_interval"] = budget_interval
         if min_retry_concurrency is not None:
             self._values["min_retry_concurrency"] = min_retry_concurrency
         if percent is not None:
             self._values["percent"] = percent
+
+    @builtins.property
+    def budget_interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecSubsetsTrafficPolicyRetryBudget#budgetInterval
+        '''
+        result = self._values.get("budget_interval")
+        return typing.cast(typing.Optional[builtins.str], result)
 
     @builtins.property
     def min_retry_concurrency(self) -> typing.Optional[jsii.Number]:
@@ -4147,6 +4667,7 @@ class DestinationRuleSpecTrafficPolicyConnectionPool:
     name_mapping={
         "h2_upgrade_policy": "h2UpgradePolicy",
         "http1_max_pending_requests": "http1MaxPendingRequests",
+        "http2_keep_alive": "http2KeepAlive",
         "http2_max_requests": "http2MaxRequests",
         "idle_timeout": "idleTimeout",
         "max_concurrent_streams": "maxConcurrentStreams",
@@ -4161,6 +4682,7 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttp:
         *,
         h2_upgrade_policy: typing.Optional["DestinationRuleSpecTrafficPolicyConnectionPoolHttpH2UpgradePolicy"] = None,
         http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+        http2_keep_alive: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive", typing.Dict[builtins.str, typing.Any]]] = None,
         http2_max_requests: typing.Optional[jsii.Number] = None,
         idle_timeout: typing.Optional[builtins.str] = None,
         max_concurrent_streams: typing.Optional[jsii.Number] = None,
@@ -4171,6 +4693,7 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttp:
         '''
         :param h2_upgrade_policy: 
         :param http1_max_pending_requests: 
+        :param http2_keep_alive: 
         :param http2_max_requests: 
         :param idle_timeout: 
         :param max_concurrent_streams: 
@@ -4180,10 +4703,13 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttp:
 
         :schema: DestinationRuleSpecTrafficPolicyConnectionPoolHttp
         '''
+        if isinstance(http2_keep_alive, dict):
+            http2_keep_alive = DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive(**http2_keep_alive)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__beda74ee3a2549498aa5147360cf89a420291f69da27abcb8570df9e4bd860f5)
             check_type(argname="argument h2_upgrade_policy", value=h2_upgrade_policy, expected_type=type_hints["h2_upgrade_policy"])
             check_type(argname="argument http1_max_pending_requests", value=http1_max_pending_requests, expected_type=type_hints["http1_max_pending_requests"])
+            check_type(argname="argument http2_keep_alive", value=http2_keep_alive, expected_type=type_hints["http2_keep_alive"])
             check_type(argname="argument http2_max_requests", value=http2_max_requests, expected_type=type_hints["http2_max_requests"])
             check_type(argname="argument idle_timeout", value=idle_timeout, expected_type=type_hints["idle_timeout"])
             check_type(argname="argument max_concurrent_streams", value=max_concurrent_streams, expected_type=type_hints["max_concurrent_streams"])
@@ -4195,6 +4721,8 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttp:
             self._values["h2_upgrade_policy"] = h2_upgrade_policy
         if http1_max_pending_requests is not None:
             self._values["http1_max_pending_requests"] = http1_max_pending_requests
+        if http2_keep_alive is not None:
+            self._values["http2_keep_alive"] = http2_keep_alive
         if http2_max_requests is not None:
             self._values["http2_max_requests"] = http2_max_requests
         if idle_timeout is not None:
@@ -4225,6 +4753,16 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttp:
         '''
         result = self._values.get("http1_max_pending_requests")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def http2_keep_alive(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive"]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyConnectionPoolHttp#http2KeepAlive
+        '''
+        result = self._values.get("http2_keep_alive")
+        return typing.cast(typing.Optional["DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive"], result)
 
     @builtins.property
     def http2_max_requests(self) -> typing.Optional[jsii.Number]:
@@ -4300,6 +4838,62 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolHttpH2UpgradePolicy(enum.Enu
     '''DO_NOT_UPGRADE.'''
     UPGRADE = "UPGRADE"
     '''UPGRADE.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive",
+    jsii_struct_bases=[],
+    name_mapping={"interval": "interval", "timeout": "timeout"},
+)
+class DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive:
+    def __init__(
+        self,
+        *,
+        interval: typing.Optional[builtins.str] = None,
+        timeout: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param interval: 
+        :param timeout: 
+
+        :schema: DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__bea381a9ec0a68497ceccdeb8f1b9831a36eb722f1722d9fdacc25e5ed34b809)
+            check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
+            check_type(argname="argument timeout", value=timeout, expected_type=type_hints["timeout"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if interval is not None:
+            self._values["interval"] = interval
+        if timeout is not None:
+            self._values["timeout"] = timeout
+
+    @builtins.property
+    def interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive#interval
+        '''
+        result = self._values.get("interval")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def timeout(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive#timeout
+        '''
+        result = self._values.get("timeout")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
 
 
 @jsii.data_type(
@@ -4485,6 +5079,7 @@ class DestinationRuleSpecTrafficPolicyConnectionPoolTcpTcpKeepalive:
         "simple": "simple",
         "warmup": "warmup",
         "warmup_duration_secs": "warmupDurationSecs",
+        "zone_aware_lb_setting": "zoneAwareLbSetting",
     },
 )
 class DestinationRuleSpecTrafficPolicyLoadBalancer:
@@ -4496,6 +5091,7 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
         simple: typing.Optional["DestinationRuleSpecTrafficPolicyLoadBalancerSimple"] = None,
         warmup: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyLoadBalancerWarmup", typing.Dict[builtins.str, typing.Any]]] = None,
         warmup_duration_secs: typing.Optional[builtins.str] = None,
+        zone_aware_lb_setting: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting", typing.Dict[builtins.str, typing.Any]]] = None,
     ) -> None:
         '''
         :param consistent_hash: 
@@ -4503,6 +5099,7 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
         :param simple: 
         :param warmup: 
         :param warmup_duration_secs: 
+        :param zone_aware_lb_setting: 
 
         :schema: DestinationRuleSpecTrafficPolicyLoadBalancer
         '''
@@ -4512,6 +5109,8 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
             locality_lb_setting = DestinationRuleSpecTrafficPolicyLoadBalancerLocalityLbSetting(**locality_lb_setting)
         if isinstance(warmup, dict):
             warmup = DestinationRuleSpecTrafficPolicyLoadBalancerWarmup(**warmup)
+        if isinstance(zone_aware_lb_setting, dict):
+            zone_aware_lb_setting = DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting(**zone_aware_lb_setting)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__e4e3c10f1bc8ce25ab4de6120204e18f590deb685802ebd7fe37c57100e6df5e)
             check_type(argname="argument consistent_hash", value=consistent_hash, expected_type=type_hints["consistent_hash"])
@@ -4519,6 +5118,7 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
             check_type(argname="argument simple", value=simple, expected_type=type_hints["simple"])
             check_type(argname="argument warmup", value=warmup, expected_type=type_hints["warmup"])
             check_type(argname="argument warmup_duration_secs", value=warmup_duration_secs, expected_type=type_hints["warmup_duration_secs"])
+            check_type(argname="argument zone_aware_lb_setting", value=zone_aware_lb_setting, expected_type=type_hints["zone_aware_lb_setting"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if consistent_hash is not None:
             self._values["consistent_hash"] = consistent_hash
@@ -4530,6 +5130,8 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
             self._values["warmup"] = warmup
         if warmup_duration_secs is not None:
             self._values["warmup_duration_secs"] = warmup_duration_secs
+        if zone_aware_lb_setting is not None:
+            self._values["zone_aware_lb_setting"] = zone_aware_lb_setting
 
     @builtins.property
     def consistent_hash(
@@ -4578,6 +5180,16 @@ class DestinationRuleSpecTrafficPolicyLoadBalancer:
         '''
         result = self._values.get("warmup_duration_secs")
         return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def zone_aware_lb_setting(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting"]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancer#zoneAwareLbSetting
+        '''
+        result = self._values.get("zone_aware_lb_setting")
+        return typing.cast(typing.Optional["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting"], result)
 
     def __eq__(self, rhs: typing.Any) -> builtins.bool:
         return isinstance(rhs, self.__class__) and rhs._values == self._values
@@ -5261,6 +5873,151 @@ class DestinationRuleSpecTrafficPolicyLoadBalancerWarmup:
 
 
 @jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting",
+    jsii_struct_bases=[],
+    name_mapping={
+        "enabled": "enabled",
+        "failover": "failover",
+        "failover_priority": "failoverPriority",
+        "min_cluster_size": "minClusterSize",
+    },
+)
+class DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting:
+    def __init__(
+        self,
+        *,
+        enabled: typing.Optional[builtins.bool] = None,
+        failover: typing.Optional[typing.Sequence[typing.Union["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover", typing.Dict[builtins.str, typing.Any]]]] = None,
+        failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+        min_cluster_size: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param enabled: 
+        :param failover: 
+        :param failover_priority: 
+        :param min_cluster_size: 
+
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__72be003c65a333e9dec94be0354970c6e2e602693d908868b2ade36923957e8d)
+            check_type(argname="argument enabled", value=enabled, expected_type=type_hints["enabled"])
+            check_type(argname="argument failover", value=failover, expected_type=type_hints["failover"])
+            check_type(argname="argument failover_priority", value=failover_priority, expected_type=type_hints["failover_priority"])
+            check_type(argname="argument min_cluster_size", value=min_cluster_size, expected_type=type_hints["min_cluster_size"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if enabled is not None:
+            self._values["enabled"] = enabled
+        if failover is not None:
+            self._values["failover"] = failover
+        if failover_priority is not None:
+            self._values["failover_priority"] = failover_priority
+        if min_cluster_size is not None:
+            self._values["min_cluster_size"] = min_cluster_size
+
+    @builtins.property
+    def enabled(self) -> typing.Optional[builtins.bool]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting#enabled
+        '''
+        result = self._values.get("enabled")
+        return typing.cast(typing.Optional[builtins.bool], result)
+
+    @builtins.property
+    def failover(
+        self,
+    ) -> typing.Optional[typing.List["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover"]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting#failover
+        '''
+        result = self._values.get("failover")
+        return typing.cast(typing.Optional[typing.List["DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover"]], result)
+
+    @builtins.property
+    def failover_priority(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting#failoverPriority
+        '''
+        result = self._values.get("failover_priority")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def min_cluster_size(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting#minClusterSize
+        '''
+        result = self._values.get("min_cluster_size")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover",
+    jsii_struct_bases=[],
+    name_mapping={"from_": "from", "to": "to"},
+)
+class DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover:
+    def __init__(
+        self,
+        *,
+        from_: typing.Optional[builtins.str] = None,
+        to: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param from_: 
+        :param to: 
+
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__8104dcc8b0af9007f97170c7117a1949648d3978ef346b15d359a54f63144157)
+            check_type(argname="argument from_", value=from_, expected_type=type_hints["from_"])
+            check_type(argname="argument to", value=to, expected_type=type_hints["to"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if from_ is not None:
+            self._values["from_"] = from_
+        if to is not None:
+            self._values["to"] = to
+
+    @builtins.property
+    def from_(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover#from
+        '''
+        result = self._values.get("from_")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def to(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover#to
+        '''
+        result = self._values.get("to")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
     jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyOutlierDetection",
     jsii_struct_bases=[],
     name_mapping={
@@ -5272,6 +6029,7 @@ class DestinationRuleSpecTrafficPolicyLoadBalancerWarmup:
         "interval": "interval",
         "max_ejection_percent": "maxEjectionPercent",
         "min_health_percent": "minHealthPercent",
+        "outlier_detection_http_error_codes": "outlierDetectionHttpErrorCodes",
         "split_external_local_origin_errors": "splitExternalLocalOriginErrors",
     },
 )
@@ -5287,6 +6045,7 @@ class DestinationRuleSpecTrafficPolicyOutlierDetection:
         interval: typing.Optional[builtins.str] = None,
         max_ejection_percent: typing.Optional[jsii.Number] = None,
         min_health_percent: typing.Optional[jsii.Number] = None,
+        outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
         split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
     ) -> None:
         '''
@@ -5298,6 +6057,7 @@ class DestinationRuleSpecTrafficPolicyOutlierDetection:
         :param interval: 
         :param max_ejection_percent: 
         :param min_health_percent: 
+        :param outlier_detection_http_error_codes: 
         :param split_external_local_origin_errors: 
 
         :schema: DestinationRuleSpecTrafficPolicyOutlierDetection
@@ -5312,6 +6072,7 @@ class DestinationRuleSpecTrafficPolicyOutlierDetection:
             check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
             check_type(argname="argument max_ejection_percent", value=max_ejection_percent, expected_type=type_hints["max_ejection_percent"])
             check_type(argname="argument min_health_percent", value=min_health_percent, expected_type=type_hints["min_health_percent"])
+            check_type(argname="argument outlier_detection_http_error_codes", value=outlier_detection_http_error_codes, expected_type=type_hints["outlier_detection_http_error_codes"])
             check_type(argname="argument split_external_local_origin_errors", value=split_external_local_origin_errors, expected_type=type_hints["split_external_local_origin_errors"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if base_ejection_time is not None:
@@ -5330,6 +6091,8 @@ class DestinationRuleSpecTrafficPolicyOutlierDetection:
             self._values["max_ejection_percent"] = max_ejection_percent
         if min_health_percent is not None:
             self._values["min_health_percent"] = min_health_percent
+        if outlier_detection_http_error_codes is not None:
+            self._values["outlier_detection_http_error_codes"] = outlier_detection_http_error_codes
         if split_external_local_origin_errors is not None:
             self._values["split_external_local_origin_errors"] = split_external_local_origin_errors
 
@@ -5396,6 +6159,16 @@ class DestinationRuleSpecTrafficPolicyOutlierDetection:
         '''
         result = self._values.get("min_health_percent")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def outlier_detection_http_error_codes(
+        self,
+    ) -> typing.Optional[typing.List[jsii.Number]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyOutlierDetection#outlierDetectionHttpErrorCodes
+        '''
+        result = self._values.get("outlier_detection_http_error_codes")
+        return typing.cast(typing.Optional[typing.List[jsii.Number]], result)
 
     @builtins.property
     def split_external_local_origin_errors(self) -> typing.Optional[builtins.bool]:
@@ -5608,6 +6381,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPool:
     name_mapping={
         "h2_upgrade_policy": "h2UpgradePolicy",
         "http1_max_pending_requests": "http1MaxPendingRequests",
+        "http2_keep_alive": "http2KeepAlive",
         "http2_max_requests": "http2MaxRequests",
         "idle_timeout": "idleTimeout",
         "max_concurrent_streams": "maxConcurrentStreams",
@@ -5622,6 +6396,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp:
         *,
         h2_upgrade_policy: typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy"] = None,
         http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+        http2_keep_alive: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive", typing.Dict[builtins.str, typing.Any]]] = None,
         http2_max_requests: typing.Optional[jsii.Number] = None,
         idle_timeout: typing.Optional[builtins.str] = None,
         max_concurrent_streams: typing.Optional[jsii.Number] = None,
@@ -5632,6 +6407,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp:
         '''
         :param h2_upgrade_policy: 
         :param http1_max_pending_requests: 
+        :param http2_keep_alive: 
         :param http2_max_requests: 
         :param idle_timeout: 
         :param max_concurrent_streams: 
@@ -5641,10 +6417,13 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp:
 
         :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp
         '''
+        if isinstance(http2_keep_alive, dict):
+            http2_keep_alive = DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive(**http2_keep_alive)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__00e7dc846628cd861b709ce7e7f48c818ee4edbcf680fc31120aa4a12ef0d328)
             check_type(argname="argument h2_upgrade_policy", value=h2_upgrade_policy, expected_type=type_hints["h2_upgrade_policy"])
             check_type(argname="argument http1_max_pending_requests", value=http1_max_pending_requests, expected_type=type_hints["http1_max_pending_requests"])
+            check_type(argname="argument http2_keep_alive", value=http2_keep_alive, expected_type=type_hints["http2_keep_alive"])
             check_type(argname="argument http2_max_requests", value=http2_max_requests, expected_type=type_hints["http2_max_requests"])
             check_type(argname="argument idle_timeout", value=idle_timeout, expected_type=type_hints["idle_timeout"])
             check_type(argname="argument max_concurrent_streams", value=max_concurrent_streams, expected_type=type_hints["max_concurrent_streams"])
@@ -5656,6 +6435,8 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp:
             self._values["h2_upgrade_policy"] = h2_upgrade_policy
         if http1_max_pending_requests is not None:
             self._values["http1_max_pending_requests"] = http1_max_pending_requests
+        if http2_keep_alive is not None:
+            self._values["http2_keep_alive"] = http2_keep_alive
         if http2_max_requests is not None:
             self._values["http2_max_requests"] = http2_max_requests
         if idle_timeout is not None:
@@ -5686,6 +6467,16 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp:
         '''
         result = self._values.get("http1_max_pending_requests")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def http2_keep_alive(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive"]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp#http2KeepAlive
+        '''
+        result = self._values.get("http2_keep_alive")
+        return typing.cast(typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive"], result)
 
     @builtins.property
     def http2_max_requests(self) -> typing.Optional[jsii.Number]:
@@ -5763,6 +6554,62 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpH2Upgra
     '''DO_NOT_UPGRADE.'''
     UPGRADE = "UPGRADE"
     '''UPGRADE.'''
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive",
+    jsii_struct_bases=[],
+    name_mapping={"interval": "interval", "timeout": "timeout"},
+)
+class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive:
+    def __init__(
+        self,
+        *,
+        interval: typing.Optional[builtins.str] = None,
+        timeout: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param interval: 
+        :param timeout: 
+
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__8820a352aa8dcc3ee90c0c54b7e759762e0e265caab64549d993fea4b7ce29ff)
+            check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
+            check_type(argname="argument timeout", value=timeout, expected_type=type_hints["timeout"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if interval is not None:
+            self._values["interval"] = interval
+        if timeout is not None:
+            self._values["timeout"] = timeout
+
+    @builtins.property
+    def interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive#interval
+        '''
+        result = self._values.get("interval")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def timeout(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive#timeout
+        '''
+        result = self._values.get("timeout")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
 
 
 @jsii.data_type(
@@ -5948,6 +6795,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolTcpTcpKeepa
         "simple": "simple",
         "warmup": "warmup",
         "warmup_duration_secs": "warmupDurationSecs",
+        "zone_aware_lb_setting": "zoneAwareLbSetting",
     },
 )
 class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
@@ -5959,6 +6807,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
         simple: typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerSimple"] = None,
         warmup: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup", typing.Dict[builtins.str, typing.Any]]] = None,
         warmup_duration_secs: typing.Optional[builtins.str] = None,
+        zone_aware_lb_setting: typing.Optional[typing.Union["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting", typing.Dict[builtins.str, typing.Any]]] = None,
     ) -> None:
         '''
         :param consistent_hash: 
@@ -5966,6 +6815,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
         :param simple: 
         :param warmup: 
         :param warmup_duration_secs: 
+        :param zone_aware_lb_setting: 
 
         :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer
         '''
@@ -5975,6 +6825,8 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
             locality_lb_setting = DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerLocalityLbSetting(**locality_lb_setting)
         if isinstance(warmup, dict):
             warmup = DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup(**warmup)
+        if isinstance(zone_aware_lb_setting, dict):
+            zone_aware_lb_setting = DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting(**zone_aware_lb_setting)
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__25a3be218752b5e6ee43a740efaa07b6597fc811381daf6c4c56aca73f2a14ab)
             check_type(argname="argument consistent_hash", value=consistent_hash, expected_type=type_hints["consistent_hash"])
@@ -5982,6 +6834,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
             check_type(argname="argument simple", value=simple, expected_type=type_hints["simple"])
             check_type(argname="argument warmup", value=warmup, expected_type=type_hints["warmup"])
             check_type(argname="argument warmup_duration_secs", value=warmup_duration_secs, expected_type=type_hints["warmup_duration_secs"])
+            check_type(argname="argument zone_aware_lb_setting", value=zone_aware_lb_setting, expected_type=type_hints["zone_aware_lb_setting"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if consistent_hash is not None:
             self._values["consistent_hash"] = consistent_hash
@@ -5993,6 +6846,8 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
             self._values["warmup"] = warmup
         if warmup_duration_secs is not None:
             self._values["warmup_duration_secs"] = warmup_duration_secs
+        if zone_aware_lb_setting is not None:
+            self._values["zone_aware_lb_setting"] = zone_aware_lb_setting
 
     @builtins.property
     def consistent_hash(
@@ -6041,6 +6896,16 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer:
         '''
         result = self._values.get("warmup_duration_secs")
         return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def zone_aware_lb_setting(
+        self,
+    ) -> typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting"]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer#zoneAwareLbSetting
+        '''
+        result = self._values.get("zone_aware_lb_setting")
+        return typing.cast(typing.Optional["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting"], result)
 
     def __eq__(self, rhs: typing.Any) -> builtins.bool:
         return isinstance(rhs, self.__class__) and rhs._values == self._values
@@ -6724,6 +7589,151 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup:
 
 
 @jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting",
+    jsii_struct_bases=[],
+    name_mapping={
+        "enabled": "enabled",
+        "failover": "failover",
+        "failover_priority": "failoverPriority",
+        "min_cluster_size": "minClusterSize",
+    },
+)
+class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting:
+    def __init__(
+        self,
+        *,
+        enabled: typing.Optional[builtins.bool] = None,
+        failover: typing.Optional[typing.Sequence[typing.Union["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover", typing.Dict[builtins.str, typing.Any]]]] = None,
+        failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+        min_cluster_size: typing.Optional[jsii.Number] = None,
+    ) -> None:
+        '''
+        :param enabled: 
+        :param failover: 
+        :param failover_priority: 
+        :param min_cluster_size: 
+
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__58111a00bbbf527f61e8b898f77858f435f52058ea0ad2e502c7793acc901c55)
+            check_type(argname="argument enabled", value=enabled, expected_type=type_hints["enabled"])
+            check_type(argname="argument failover", value=failover, expected_type=type_hints["failover"])
+            check_type(argname="argument failover_priority", value=failover_priority, expected_type=type_hints["failover_priority"])
+            check_type(argname="argument min_cluster_size", value=min_cluster_size, expected_type=type_hints["min_cluster_size"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if enabled is not None:
+            self._values["enabled"] = enabled
+        if failover is not None:
+            self._values["failover"] = failover
+        if failover_priority is not None:
+            self._values["failover_priority"] = failover_priority
+        if min_cluster_size is not None:
+            self._values["min_cluster_size"] = min_cluster_size
+
+    @builtins.property
+    def enabled(self) -> typing.Optional[builtins.bool]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#enabled
+        '''
+        result = self._values.get("enabled")
+        return typing.cast(typing.Optional[builtins.bool], result)
+
+    @builtins.property
+    def failover(
+        self,
+    ) -> typing.Optional[typing.List["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover"]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#failover
+        '''
+        result = self._values.get("failover")
+        return typing.cast(typing.Optional[typing.List["DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover"]], result)
+
+    @builtins.property
+    def failover_priority(self) -> typing.Optional[typing.List[builtins.str]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#failoverPriority
+        '''
+        result = self._values.get("failover_priority")
+        return typing.cast(typing.Optional[typing.List[builtins.str]], result)
+
+    @builtins.property
+    def min_cluster_size(self) -> typing.Optional[jsii.Number]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting#minClusterSize
+        '''
+        result = self._values.get("min_cluster_size")
+        return typing.cast(typing.Optional[jsii.Number], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
+    jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover",
+    jsii_struct_bases=[],
+    name_mapping={"from_": "from", "to": "to"},
+)
+class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover:
+    def __init__(
+        self,
+        *,
+        from_: typing.Optional[builtins.str] = None,
+        to: typing.Optional[builtins.str] = None,
+    ) -> None:
+        '''
+        :param from_: 
+        :param to: 
+
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover
+        '''
+        if __debug__:
+            type_hints = cached_type_hints(_typecheckingstub__e63475042a119b68b79ce5378fa59f86b8b802435fa7f27f682674a4e69c4fb4)
+            check_type(argname="argument from_", value=from_, expected_type=type_hints["from_"])
+            check_type(argname="argument to", value=to, expected_type=type_hints["to"])
+        self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if from_ is not None:
+            self._values["from_"] = from_
+        if to is not None:
+            self._values["to"] = to
+
+    @builtins.property
+    def from_(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover#from
+        '''
+        result = self._values.get("from_")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    @builtins.property
+    def to(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover#to
+        '''
+        result = self._values.get("to")
+        return typing.cast(typing.Optional[builtins.str], result)
+
+    def __eq__(self, rhs: typing.Any) -> builtins.bool:
+        return isinstance(rhs, self.__class__) and rhs._values == self._values
+
+    def __ne__(self, rhs: typing.Any) -> builtins.bool:
+        return not (rhs == self)
+
+    def __repr__(self) -> str:
+        return "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover(%s)" % ", ".join(
+            k + "=" + repr(v) for k, v in self._values.items()
+        )
+
+
+@jsii.data_type(
     jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection",
     jsii_struct_bases=[],
     name_mapping={
@@ -6735,6 +7745,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup:
         "interval": "interval",
         "max_ejection_percent": "maxEjectionPercent",
         "min_health_percent": "minHealthPercent",
+        "outlier_detection_http_error_codes": "outlierDetectionHttpErrorCodes",
         "split_external_local_origin_errors": "splitExternalLocalOriginErrors",
     },
 )
@@ -6750,6 +7761,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection:
         interval: typing.Optional[builtins.str] = None,
         max_ejection_percent: typing.Optional[jsii.Number] = None,
         min_health_percent: typing.Optional[jsii.Number] = None,
+        outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
         split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
     ) -> None:
         '''
@@ -6761,6 +7773,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection:
         :param interval: 
         :param max_ejection_percent: 
         :param min_health_percent: 
+        :param outlier_detection_http_error_codes: 
         :param split_external_local_origin_errors: 
 
         :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection
@@ -6775,6 +7788,7 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection:
             check_type(argname="argument interval", value=interval, expected_type=type_hints["interval"])
             check_type(argname="argument max_ejection_percent", value=max_ejection_percent, expected_type=type_hints["max_ejection_percent"])
             check_type(argname="argument min_health_percent", value=min_health_percent, expected_type=type_hints["min_health_percent"])
+            check_type(argname="argument outlier_detection_http_error_codes", value=outlier_detection_http_error_codes, expected_type=type_hints["outlier_detection_http_error_codes"])
             check_type(argname="argument split_external_local_origin_errors", value=split_external_local_origin_errors, expected_type=type_hints["split_external_local_origin_errors"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
         if base_ejection_time is not None:
@@ -6793,6 +7807,8 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection:
             self._values["max_ejection_percent"] = max_ejection_percent
         if min_health_percent is not None:
             self._values["min_health_percent"] = min_health_percent
+        if outlier_detection_http_error_codes is not None:
+            self._values["outlier_detection_http_error_codes"] = outlier_detection_http_error_codes
         if split_external_local_origin_errors is not None:
             self._values["split_external_local_origin_errors"] = split_external_local_origin_errors
 
@@ -6859,6 +7875,16 @@ class DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection:
         '''
         result = self._values.get("min_health_percent")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def outlier_detection_http_error_codes(
+        self,
+    ) -> typing.Optional[typing.List[jsii.Number]]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection#outlierDetectionHttpErrorCodes
+        '''
+        result = self._values.get("outlier_detection_http_error_codes")
+        return typing.cast(typing.Optional[typing.List[jsii.Number]], result)
 
     @builtins.property
     def split_external_local_origin_errors(self) -> typing.Optional[builtins.bool]:
@@ -7159,6 +8185,7 @@ class DestinationRuleSpecTrafficPolicyProxyProtocolVersion(enum.Enum):
     jsii_type="ioistionetworking.DestinationRuleSpecTrafficPolicyRetryBudget",
     jsii_struct_bases=[],
     name_mapping={
+        "budget_interval": "budgetInterval",
         "min_retry_concurrency": "minRetryConcurrency",
         "percent": "percent",
     },
@@ -7167,10 +8194,12 @@ class DestinationRuleSpecTrafficPolicyRetryBudget:
     def __init__(
         self,
         *,
+        budget_interval: typing.Optional[builtins.str] = None,
         min_retry_concurrency: typing.Optional[jsii.Number] = None,
         percent: typing.Optional[jsii.Number] = None,
     ) -> None:
         '''
+        :param budget_interval: 
         :param min_retry_concurrency: 
         :param percent: 
 
@@ -7178,13 +8207,24 @@ class DestinationRuleSpecTrafficPolicyRetryBudget:
         '''
         if __debug__:
             type_hints = cached_type_hints(_typecheckingstub__5b7a30e4c7a805f608db982d857cc3572dedbacebf21df074c5112ae852a2e2f)
+            check_type(argname="argument budget_interval", value=budget_interval, expected_type=type_hints["budget_interval"])
             check_type(argname="argument min_retry_concurrency", value=min_retry_concurrency, expected_type=type_hints["min_retry_concurrency"])
             check_type(argname="argument percent", value=percent, expected_type=type_hints["percent"])
         self._values: typing.Dict[builtins.str, typing.Any] = {}
+        if budget_interval is not None:
+            self._values["budget_interval"] = budget_interval
         if min_retry_concurrency is not None:
             self._values["min_retry_concurrency"] = min_retry_concurrency
         if percent is not None:
             self._values["percent"] = percent
+
+    @builtins.property
+    def budget_interval(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: DestinationRuleSpecTrafficPolicyRetryBudget#budgetInterval
+        '''
+        result = self._values.get("budget_interval")
+        return typing.cast(typing.Optional[builtins.str], result)
 
     @builtins.property
     def min_retry_concurrency(self) -> typing.Optional[jsii.Number]:
@@ -7904,6 +8944,7 @@ class GatewaySpecServersPort:
         "credential_name": "credentialName",
         "credential_names": "credentialNames",
         "https_redirect": "httpsRedirect",
+        "insecure_skip_verify": "insecureSkipVerify",
         "max_protocol_version": "maxProtocolVersion",
         "min_protocol_version": "minProtocolVersion",
         "mode": "mode",
@@ -7926,6 +8967,7 @@ class GatewaySpecServersTls:
         credential_name: typing.Optional[builtins.str] = None,
         credential_names: typing.Optional[typing.Sequence[builtins.str]] = None,
         https_redirect: typing.Optional[builtins.bool] = None,
+        insecure_skip_verify: typing.Optional[builtins.bool] = None,
         max_protocol_version: typing.Optional["GatewaySpecServersTlsMaxProtocolVersion"] = None,
         min_protocol_version: typing.Optional["GatewaySpecServersTlsMinProtocolVersion"] = None,
         mode: typing.Optional["GatewaySpecServersTlsMode"] = None,
@@ -7944,6 +8986,7 @@ class GatewaySpecServersTls:
         :param credential_name: 
         :param credential_names: 
         :param https_redirect: 
+        :param insecure_skip_verify: 
         :param max_protocol_version: 
         :param min_protocol_version: 
         :param mode: 
@@ -7965,6 +9008,7 @@ class GatewaySpecServersTls:
             check_type(argname="argument credential_name", value=credential_name, expected_type=type_hints["credential_name"])
             check_type(argname="argument credential_names", value=credential_names, expected_type=type_hints["credential_names"])
             check_type(argname="argument https_redirect", value=https_redirect, expected_type=type_hints["https_redirect"])
+            check_type(argname="argument insecure_skip_verify", value=insecure_skip_verify, expected_type=type_hints["insecure_skip_verify"])
             check_type(argname="argument max_protocol_version", value=max_protocol_version, expected_type=type_hints["max_protocol_version"])
             check_type(argname="argument min_protocol_version", value=min_protocol_version, expected_type=type_hints["min_protocol_version"])
             check_type(argname="argument mode", value=mode, expected_type=type_hints["mode"])
@@ -7989,6 +9033,8 @@ class GatewaySpecServersTls:
             self._values["credential_names"] = credential_names
         if https_redirect is not None:
             self._values["https_redirect"] = https_redirect
+        if insecure_skip_verify is not None:
+            self._values["insecure_skip_verify"] = insecure_skip_verify
         if max_protocol_version is not None:
             self._values["max_protocol_version"] = max_protocol_version
         if min_protocol_version is not None:
@@ -8062,6 +9108,14 @@ class GatewaySpecServersTls:
         :schema: GatewaySpecServersTls#httpsRedirect
         '''
         result = self._values.get("https_redirect")
+        return typing.cast(typing.Optional[builtins.bool], result)
+
+    @builtins.property
+    def insecure_skip_verify(self) -> typing.Optional[builtins.bool]:
+        '''
+        :schema: GatewaySpecServersTls#insecureSkipVerify
+        '''
+        result = self._values.get("insecure_skip_verify")
         return typing.cast(typing.Optional[builtins.bool], result)
 
     @builtins.property
@@ -11389,6 +12443,7 @@ class VirtualServiceSpecHttpMirrorsPercentage:
         "authority": "authority",
         "derive_port": "derivePort",
         "port": "port",
+        "prefix_rewrite": "prefixRewrite",
         "redirect_code": "redirectCode",
         "scheme": "scheme",
         "uri": "uri",
@@ -11401,6 +12456,7 @@ class VirtualServiceSpecHttpRedirect:
         authority: typing.Optional[builtins.str] = None,
         derive_port: typing.Optional["VirtualServiceSpecHttpRedirectDerivePort"] = None,
         port: typing.Optional[jsii.Number] = None,
+        prefix_rewrite: typing.Optional[builtins.str] = None,
         redirect_code: typing.Optional[jsii.Number] = None,
         scheme: typing.Optional[builtins.str] = None,
         uri: typing.Optional[builtins.str] = None,
@@ -11409,6 +12465,7 @@ class VirtualServiceSpecHttpRedirect:
         :param authority: 
         :param derive_port: 
         :param port: 
+        :param prefix_rewrite: 
         :param redirect_code: 
         :param scheme: 
         :param uri: 
@@ -11420,6 +12477,7 @@ class VirtualServiceSpecHttpRedirect:
             check_type(argname="argument authority", value=authority, expected_type=type_hints["authority"])
             check_type(argname="argument derive_port", value=derive_port, expected_type=type_hints["derive_port"])
             check_type(argname="argument port", value=port, expected_type=type_hints["port"])
+            check_type(argname="argument prefix_rewrite", value=prefix_rewrite, expected_type=type_hints["prefix_rewrite"])
             check_type(argname="argument redirect_code", value=redirect_code, expected_type=type_hints["redirect_code"])
             check_type(argname="argument scheme", value=scheme, expected_type=type_hints["scheme"])
             check_type(argname="argument uri", value=uri, expected_type=type_hints["uri"])
@@ -11430,6 +12488,8 @@ class VirtualServiceSpecHttpRedirect:
             self._values["derive_port"] = derive_port
         if port is not None:
             self._values["port"] = port
+        if prefix_rewrite is not None:
+            self._values["prefix_rewrite"] = prefix_rewrite
         if redirect_code is not None:
             self._values["redirect_code"] = redirect_code
         if scheme is not None:
@@ -11462,6 +12522,14 @@ class VirtualServiceSpecHttpRedirect:
         '''
         result = self._values.get("port")
         return typing.cast(typing.Optional[jsii.Number], result)
+
+    @builtins.property
+    def prefix_rewrite(self) -> typing.Optional[builtins.str]:
+        '''
+        :schema: VirtualServiceSpecHttpRedirect#prefixRewrite
+        '''
+        result = self._values.get("prefix_rewrite")
+        return typing.cast(typing.Optional[builtins.str], result)
 
     @builtins.property
     def redirect_code(self) -> typing.Optional[jsii.Number]:
@@ -12843,6 +13911,7 @@ __all__ = [
     "DestinationRuleSpecSubsetsTrafficPolicyConnectionPool",
     "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttp",
     "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpH2UpgradePolicy",
+    "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive",
     "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolTcp",
     "DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolTcpTcpKeepalive",
     "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancer",
@@ -12856,11 +13925,14 @@ __all__ = [
     "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerLocalityLbSettingFailover",
     "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerSimple",
     "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup",
+    "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting",
+    "DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover",
     "DestinationRuleSpecSubsetsTrafficPolicyOutlierDetection",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettings",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPool",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttp",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy",
+    "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolTcp",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolTcpTcpKeepalive",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancer",
@@ -12874,6 +13946,8 @@ __all__ = [
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerLocalityLbSettingFailover",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerSimple",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup",
+    "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting",
+    "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsOutlierDetection",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsPort",
     "DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsTls",
@@ -12888,6 +13962,7 @@ __all__ = [
     "DestinationRuleSpecTrafficPolicyConnectionPool",
     "DestinationRuleSpecTrafficPolicyConnectionPoolHttp",
     "DestinationRuleSpecTrafficPolicyConnectionPoolHttpH2UpgradePolicy",
+    "DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive",
     "DestinationRuleSpecTrafficPolicyConnectionPoolTcp",
     "DestinationRuleSpecTrafficPolicyConnectionPoolTcpTcpKeepalive",
     "DestinationRuleSpecTrafficPolicyLoadBalancer",
@@ -12901,11 +13976,14 @@ __all__ = [
     "DestinationRuleSpecTrafficPolicyLoadBalancerLocalityLbSettingFailover",
     "DestinationRuleSpecTrafficPolicyLoadBalancerSimple",
     "DestinationRuleSpecTrafficPolicyLoadBalancerWarmup",
+    "DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting",
+    "DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover",
     "DestinationRuleSpecTrafficPolicyOutlierDetection",
     "DestinationRuleSpecTrafficPolicyPortLevelSettings",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPool",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttp",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy",
+    "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolTcp",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolTcpTcpKeepalive",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancer",
@@ -12919,6 +13997,8 @@ __all__ = [
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerLocalityLbSettingFailover",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerSimple",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup",
+    "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting",
+    "DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsOutlierDetection",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsPort",
     "DestinationRuleSpecTrafficPolicyPortLevelSettingsTls",
@@ -13070,12 +14150,21 @@ def _typecheckingstub__0240fda000617fe5fd7123cf73549db621a76e08428a257fc3ecc8509
     *,
     h2_upgrade_policy: typing.Optional[DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpH2UpgradePolicy] = None,
     http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+    http2_keep_alive: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyConnectionPoolHttpHttp2KeepAlive, typing.Dict[builtins.str, typing.Any]]] = None,
     http2_max_requests: typing.Optional[jsii.Number] = None,
     idle_timeout: typing.Optional[builtins.str] = None,
     max_concurrent_streams: typing.Optional[jsii.Number] = None,
     max_requests_per_connection: typing.Optional[jsii.Number] = None,
     max_retries: typing.Optional[jsii.Number] = None,
     use_client_protocol: typing.Optional[builtins.bool] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__194148edd1c15d153d540fc083f6081d570c55fcfbe5e76a9f43db31129c8950(
+    *,
+    interval: typing.Optional[builtins.str] = None,
+    timeout: typing.Optional[builtins.str] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13107,6 +14196,7 @@ def _typecheckingstub__ab9eb71f3e84c55784b373c28f6933610376cb7fa5c0e563870a6d93d
     simple: typing.Optional[DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerSimple] = None,
     warmup: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerWarmup, typing.Dict[builtins.str, typing.Any]]] = None,
     warmup_duration_secs: typing.Optional[builtins.str] = None,
+    zone_aware_lb_setting: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSetting, typing.Dict[builtins.str, typing.Any]]] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13191,6 +14281,24 @@ def _typecheckingstub__89843e236678588e260619f989587267d6bb0667f0a22dad79034dd35
     """Type checking stubs"""
     pass
 
+def _typecheckingstub__56c79be861a22fb6b268cf009144f8490ad1644587f6faaf05c17ed642217610(
+    *,
+    enabled: typing.Optional[builtins.bool] = None,
+    failover: typing.Optional[typing.Sequence[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyLoadBalancerZoneAwareLbSettingFailover, typing.Dict[builtins.str, typing.Any]]]] = None,
+    failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+    min_cluster_size: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__8cd99243809b09c51c6ec9cf1e79693eab84e014c36f6df8720c6335e5c48809(
+    *,
+    from_: typing.Optional[builtins.str] = None,
+    to: typing.Optional[builtins.str] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
 def _typecheckingstub__410a892232b6ff39d42214daa1023ee19b21a31c501001aa6669954a3df7f5f2(
     *,
     base_ejection_time: typing.Optional[builtins.str] = None,
@@ -13201,6 +14309,7 @@ def _typecheckingstub__410a892232b6ff39d42214daa1023ee19b21a31c501001aa6669954a3
     interval: typing.Optional[builtins.str] = None,
     max_ejection_percent: typing.Optional[jsii.Number] = None,
     min_health_percent: typing.Optional[jsii.Number] = None,
+    outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
     split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
 ) -> None:
     """Type checking stubs"""
@@ -13229,12 +14338,21 @@ def _typecheckingstub__b210604831318e07cc3205abeb4877dff520f7e2dfd852978bec1819f
     *,
     h2_upgrade_policy: typing.Optional[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy] = None,
     http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+    http2_keep_alive: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive, typing.Dict[builtins.str, typing.Any]]] = None,
     http2_max_requests: typing.Optional[jsii.Number] = None,
     idle_timeout: typing.Optional[builtins.str] = None,
     max_concurrent_streams: typing.Optional[jsii.Number] = None,
     max_requests_per_connection: typing.Optional[jsii.Number] = None,
     max_retries: typing.Optional[jsii.Number] = None,
     use_client_protocol: typing.Optional[builtins.bool] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__dd5ce1b709b20c2333ef7ff764066da0607c023d68b24468df1ac5cc52dd4408(
+    *,
+    interval: typing.Optional[builtins.str] = None,
+    timeout: typing.Optional[builtins.str] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13266,6 +14384,7 @@ def _typecheckingstub__4d474700061e4fa1f038addbff45e789638d475eb5d3bd5d862685c3c
     simple: typing.Optional[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerSimple] = None,
     warmup: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerWarmup, typing.Dict[builtins.str, typing.Any]]] = None,
     warmup_duration_secs: typing.Optional[builtins.str] = None,
+    zone_aware_lb_setting: typing.Optional[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting, typing.Dict[builtins.str, typing.Any]]] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13350,6 +14469,24 @@ def _typecheckingstub__eb28cfaf040ec791a2e9be04ae3fae882d038d917c6ce0ca261011f53
     """Type checking stubs"""
     pass
 
+def _typecheckingstub__83e43cadf1a5360315d93f14179b0594d3c4d0f14311145000578222fdb0e8c3(
+    *,
+    enabled: typing.Optional[builtins.bool] = None,
+    failover: typing.Optional[typing.Sequence[typing.Union[DestinationRuleSpecSubsetsTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover, typing.Dict[builtins.str, typing.Any]]]] = None,
+    failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+    min_cluster_size: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__4c29eb8aabb2aacd680e7e856142f9c5d1ca3aecc612ef629ac9e2cb9842645e(
+    *,
+    from_: typing.Optional[builtins.str] = None,
+    to: typing.Optional[builtins.str] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
 def _typecheckingstub__fb4cdb682436770818ca646a0b2421f9e980ab292f5960385b3534a6396c94a8(
     *,
     base_ejection_time: typing.Optional[builtins.str] = None,
@@ -13360,6 +14497,7 @@ def _typecheckingstub__fb4cdb682436770818ca646a0b2421f9e980ab292f5960385b3534a63
     interval: typing.Optional[builtins.str] = None,
     max_ejection_percent: typing.Optional[jsii.Number] = None,
     min_health_percent: typing.Optional[jsii.Number] = None,
+    outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
     split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
 ) -> None:
     """Type checking stubs"""
@@ -13396,6 +14534,7 @@ def _typecheckingstub__9a4ba910aea6762c3801d37c9f0352437e52de6340a32a80ae21a7177
 
 def _typecheckingstub__85745e340a77b4eda30defde8a5411e6bf348988a9215da4d1482f6466115d83(
     *,
+    budget_interval: typing.Optional[builtins.str] = None,
     min_retry_concurrency: typing.Optional[jsii.Number] = None,
     percent: typing.Optional[jsii.Number] = None,
 ) -> None:
@@ -13452,12 +14591,21 @@ def _typecheckingstub__beda74ee3a2549498aa5147360cf89a420291f69da27abcb8570df9e4
     *,
     h2_upgrade_policy: typing.Optional[DestinationRuleSpecTrafficPolicyConnectionPoolHttpH2UpgradePolicy] = None,
     http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+    http2_keep_alive: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyConnectionPoolHttpHttp2KeepAlive, typing.Dict[builtins.str, typing.Any]]] = None,
     http2_max_requests: typing.Optional[jsii.Number] = None,
     idle_timeout: typing.Optional[builtins.str] = None,
     max_concurrent_streams: typing.Optional[jsii.Number] = None,
     max_requests_per_connection: typing.Optional[jsii.Number] = None,
     max_retries: typing.Optional[jsii.Number] = None,
     use_client_protocol: typing.Optional[builtins.bool] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__bea381a9ec0a68497ceccdeb8f1b9831a36eb722f1722d9fdacc25e5ed34b809(
+    *,
+    interval: typing.Optional[builtins.str] = None,
+    timeout: typing.Optional[builtins.str] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13489,6 +14637,7 @@ def _typecheckingstub__e4e3c10f1bc8ce25ab4de6120204e18f590deb685802ebd7fe37c5710
     simple: typing.Optional[DestinationRuleSpecTrafficPolicyLoadBalancerSimple] = None,
     warmup: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyLoadBalancerWarmup, typing.Dict[builtins.str, typing.Any]]] = None,
     warmup_duration_secs: typing.Optional[builtins.str] = None,
+    zone_aware_lb_setting: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSetting, typing.Dict[builtins.str, typing.Any]]] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13573,6 +14722,24 @@ def _typecheckingstub__fa661a4083fc14174df86795b026aa41a93581fc09c900b54028aabc4
     """Type checking stubs"""
     pass
 
+def _typecheckingstub__72be003c65a333e9dec94be0354970c6e2e602693d908868b2ade36923957e8d(
+    *,
+    enabled: typing.Optional[builtins.bool] = None,
+    failover: typing.Optional[typing.Sequence[typing.Union[DestinationRuleSpecTrafficPolicyLoadBalancerZoneAwareLbSettingFailover, typing.Dict[builtins.str, typing.Any]]]] = None,
+    failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+    min_cluster_size: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__8104dcc8b0af9007f97170c7117a1949648d3978ef346b15d359a54f63144157(
+    *,
+    from_: typing.Optional[builtins.str] = None,
+    to: typing.Optional[builtins.str] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
 def _typecheckingstub__4b30038047f48ad90cb62cdb4574f09b9b2b8bd23eb0f06a329bd39505ff674b(
     *,
     base_ejection_time: typing.Optional[builtins.str] = None,
@@ -13583,6 +14750,7 @@ def _typecheckingstub__4b30038047f48ad90cb62cdb4574f09b9b2b8bd23eb0f06a329bd3950
     interval: typing.Optional[builtins.str] = None,
     max_ejection_percent: typing.Optional[jsii.Number] = None,
     min_health_percent: typing.Optional[jsii.Number] = None,
+    outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
     split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
 ) -> None:
     """Type checking stubs"""
@@ -13611,12 +14779,21 @@ def _typecheckingstub__00e7dc846628cd861b709ce7e7f48c818ee4edbcf680fc31120aa4a12
     *,
     h2_upgrade_policy: typing.Optional[DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy] = None,
     http1_max_pending_requests: typing.Optional[jsii.Number] = None,
+    http2_keep_alive: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpHttp2KeepAlive, typing.Dict[builtins.str, typing.Any]]] = None,
     http2_max_requests: typing.Optional[jsii.Number] = None,
     idle_timeout: typing.Optional[builtins.str] = None,
     max_concurrent_streams: typing.Optional[jsii.Number] = None,
     max_requests_per_connection: typing.Optional[jsii.Number] = None,
     max_retries: typing.Optional[jsii.Number] = None,
     use_client_protocol: typing.Optional[builtins.bool] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__8820a352aa8dcc3ee90c0c54b7e759762e0e265caab64549d993fea4b7ce29ff(
+    *,
+    interval: typing.Optional[builtins.str] = None,
+    timeout: typing.Optional[builtins.str] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13648,6 +14825,7 @@ def _typecheckingstub__25a3be218752b5e6ee43a740efaa07b6597fc811381daf6c4c56aca73
     simple: typing.Optional[DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerSimple] = None,
     warmup: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerWarmup, typing.Dict[builtins.str, typing.Any]]] = None,
     warmup_duration_secs: typing.Optional[builtins.str] = None,
+    zone_aware_lb_setting: typing.Optional[typing.Union[DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSetting, typing.Dict[builtins.str, typing.Any]]] = None,
 ) -> None:
     """Type checking stubs"""
     pass
@@ -13732,6 +14910,24 @@ def _typecheckingstub__1fd0af038b0778ada712c6d1e0174f8c08ef153975024e726c76e28dc
     """Type checking stubs"""
     pass
 
+def _typecheckingstub__58111a00bbbf527f61e8b898f77858f435f52058ea0ad2e502c7793acc901c55(
+    *,
+    enabled: typing.Optional[builtins.bool] = None,
+    failover: typing.Optional[typing.Sequence[typing.Union[DestinationRuleSpecTrafficPolicyPortLevelSettingsLoadBalancerZoneAwareLbSettingFailover, typing.Dict[builtins.str, typing.Any]]]] = None,
+    failover_priority: typing.Optional[typing.Sequence[builtins.str]] = None,
+    min_cluster_size: typing.Optional[jsii.Number] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
+def _typecheckingstub__e63475042a119b68b79ce5378fa59f86b8b802435fa7f27f682674a4e69c4fb4(
+    *,
+    from_: typing.Optional[builtins.str] = None,
+    to: typing.Optional[builtins.str] = None,
+) -> None:
+    """Type checking stubs"""
+    pass
+
 def _typecheckingstub__9fc63bef56c2f6eb71a46918a12437b712acf77a8655f90d8cf7630ee20a8c98(
     *,
     base_ejection_time: typing.Optional[builtins.str] = None,
@@ -13742,6 +14938,7 @@ def _typecheckingstub__9fc63bef56c2f6eb71a46918a12437b712acf77a8655f90d8cf7630ee
     interval: typing.Optional[builtins.str] = None,
     max_ejection_percent: typing.Optional[jsii.Number] = None,
     min_health_percent: typing.Optional[jsii.Number] = None,
+    outlier_detection_http_error_codes: typing.Optional[typing.Sequence[jsii.Number]] = None,
     split_external_local_origin_errors: typing.Optional[builtins.bool] = None,
 ) -> None:
     """Type checking stubs"""
@@ -13778,6 +14975,7 @@ def _typecheckingstub__7a60487876c0b619a8007e85a9e826a91174cdeb1927388ec1734c6c9
 
 def _typecheckingstub__5b7a30e4c7a805f608db982d857cc3572dedbacebf21df074c5112ae852a2e2f(
     *,
+    budget_interval: typing.Optional[builtins.str] = None,
     min_retry_concurrency: typing.Optional[jsii.Number] = None,
     percent: typing.Optional[jsii.Number] = None,
 ) -> None:
@@ -13872,6 +15070,7 @@ def _typecheckingstub__a298a90c1d4a41dd0124f2327ae7792b63bf216dda9ab9259048c844d
     credential_name: typing.Optional[builtins.str] = None,
     credential_names: typing.Optional[typing.Sequence[builtins.str]] = None,
     https_redirect: typing.Optional[builtins.bool] = None,
+    insecure_skip_verify: typing.Optional[builtins.bool] = None,
     max_protocol_version: typing.Optional[GatewaySpecServersTlsMaxProtocolVersion] = None,
     min_protocol_version: typing.Optional[GatewaySpecServersTlsMinProtocolVersion] = None,
     mode: typing.Optional[GatewaySpecServersTlsMode] = None,
@@ -14266,6 +15465,7 @@ def _typecheckingstub__55e5d44576e516e3bb4e0eaf57db524aafacbff2c87b80bceeb4cf04b
     authority: typing.Optional[builtins.str] = None,
     derive_port: typing.Optional[VirtualServiceSpecHttpRedirectDerivePort] = None,
     port: typing.Optional[jsii.Number] = None,
+    prefix_rewrite: typing.Optional[builtins.str] = None,
     redirect_code: typing.Optional[jsii.Number] = None,
     scheme: typing.Optional[builtins.str] = None,
     uri: typing.Optional[builtins.str] = None,

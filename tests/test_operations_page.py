@@ -1,0 +1,114 @@
+"""What docs/operations.md says is so, beyond what tests/test_pages.py asks of every page."""
+
+import io
+import re
+import shlex
+import subprocess
+import tarfile
+from pathlib import Path
+
+from facts.environments import ENVIRONMENTS
+from facts.provided import COMPONENTS_FILE
+from synth.manifest import load
+from tests.deployed import DEPLOY
+from tests.workshop import ROOT, Workshop
+
+PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
+
+
+def test_its_variables_are_those_of_the_environments() -> None:
+    given = re.findall(r"^\$ ENV=(\S+) CONTEXT=(\S+)$", PAGE, re.MULTILINE)
+    assert given == [(environment.name, environment.context) for environment in ENVIRONMENTS]
+
+
+def test_what_is_for_every_cluster_names_no_single_one() -> None:
+    title = "## Day to day, in every cluster\n"
+    section = PAGE.partition(title)[2].partition("\n## ")[0]
+    commands = re.findall(r"`((?:python -m scripts|kubectl|flux) [^`]+)`", section)
+    assert commands
+    assert [command for command in commands if "$ENV" not in command and "$CONTEXT" not in command] == []
+
+
+def in_the_pod(line: str, pages: Path) -> list[str]:
+    """What a line of the page runs in the wiki's pod, with a folder of this machine for the pages."""
+    (command,) = re.findall(r" -- (.*?) [<>] pages\.tar$", line)
+    return [word.replace("/data/pages", str(pages)) for word in shlex.split(command)]
+
+
+def test_the_pages_that_it_saves_come_back_without_what_is_not_theirs(tmp_path: Path) -> None:
+    saves = set(re.findall(r"^\$ (kubectl .* > pages\.tar)$", PAGE, re.MULTILINE))
+    restores = set(re.findall(r"^\$ (kubectl .* < pages\.tar)$", PAGE, re.MULTILINE))
+    assert (len(saves), len(restores)) == (1, 1), "the page has the same line wherever it saves, or brings back"
+    here, there = tmp_path / "here", tmp_path / "there"
+    files = {"home.md": "home", ".hidden": "hidden", "a folder/with space.md": "page", "a folder/deep/er.md": "deeper"}
+    for name, text in {**files, "lost+found/inode": "not a page"}.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    there.mkdir()
+    there.chmod(0o2770)
+
+    (save,), (restore,) = saves, restores
+    saved = subprocess.run(in_the_pod(save, here), capture_output=True, check=True).stdout
+    subprocess.run(in_the_pod(restore, there), input=saved, check=True)
+    with tarfile.open(fileobj=io.BytesIO(saved)) as archive:
+        listed = archive.getnames()
+
+    # The volume's own folder is root's, and tar fails for everyone else who is to set its rights.
+    assert not {".", "./"} & set(listed)
+    assert {p.relative_to(there).as_posix(): p.read_text() for p in there.rglob("*") if p.is_file()} == files
+    assert there.stat().st_mode & 0o7777 == 0o2770
+
+
+def test_a_secret_as_it_says_compiles_and_without_the_clusters_word_does_not(tmp_path: Path) -> None:
+    section = PAGE.partition("\n## Secrets\n")[2].partition("\n## ")[0]
+    word, variable = re.findall(r"```python\n(.*?)\n```", section, re.DOTALL)
+    namespace, name, key = re.findall(r"--namespace (\S+) create secret generic (\S+) --from-file=(\w+)=", section)[0]
+    workshop = Workshop.at(tmp_path)
+    workshop.edit("charts/graphwiki.py", "import Volume, WebApp", "import SecretKey, Volume, WebApp")
+    workshop.edit("charts/graphwiki.py", '"GRAPHWIKI_DEBUG": "false"}', f'"GRAPHWIKI_DEBUG": "false", **{variable}}}')
+    refused = workshop.synth()
+    assert refused.code == 1
+    assert f"needs Secret {name} in namespace {namespace}, which is neither made here nor provided" in refused.err
+
+    workshop.edit("facts/provided.py", "EVERYWHERE = (\n", f"EVERYWHERE = (\n    {word},\n")
+    ended = workshop.synth()
+    assert ended.code == 0, ended.err
+    (deployment,) = load(workshop.deployed()["apps/graphwiki/deployment.yaml"].decode())
+    variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"secretKeyRef": {"name": name, "key": key}} in [variable.get("valueFrom") for variable in variables]
+
+
+def test_nothing_decrypts_what_is_in_git() -> None:
+    """So the compile refuses an encrypted Secret, and the page advises to make it by hand."""
+    files = [path for path in DEPLOY.glob("**/flux-system/*.yaml") if path.name != COMPONENTS_FILE]
+    specs = [item.get("spec", {}) for path in files for item in load(path.read_text("utf-8"))]
+    assert len(specs) >= len(ENVIRONMENTS)
+    assert [spec for spec in specs if "decryption" in spec] == []
+
+
+def group(document: dict[str, str]) -> str:
+    return document["apiVersion"].rpartition("/")[0]
+
+
+def test_the_decision_for_cdk8s_names_all_whose_kinds_no_folder_brings() -> None:
+    documents = [item for path in DEPLOY.rglob("*.yaml") for item in load(path.read_text("utf-8"))]
+    brought = {item["spec"]["group"] for item in documents if item["kind"] == "CustomResourceDefinition"}
+    # Kubernetes' own groups have no dot, or end in k8s.io; kustomization.yaml is kubectl's and Flux's to read.
+    own = {name for name in map(group, documents) if "." not in name or name.endswith(".k8s.io")}
+    missing = {group(item) for item in documents} - own - brought - {"kustomize.config.k8s.io"}
+    decision = (ROOT / "docs/adr/002-python-and-cdk8s.md").read_text("utf-8")
+    paragraph = decision.partition("**What Git does not hold:**")[2].partition("\n\n")[0]
+    assert missing
+    assert missing == set(re.findall(r"`([a-z-]+(?:\.[a-z0-9-]+)+\.[a-z]+|[a-z-]+\.io)`", paragraph))
+
+
+def test_flux_has_a_kustomization_in_the_folder_that_brings_its_kinds() -> None:
+    """So the folder cannot be applied in one step, as the decision for cdk8s says."""
+    for folder in DEPLOY.glob("**/flux/flux-system"):
+        defined = {
+            item["spec"]["names"]["kind"]
+            for item in load((folder / COMPONENTS_FILE).read_text("utf-8"))
+            if item["kind"] == "CustomResourceDefinition"
+        }
+        used = {item["kind"] for path in folder.glob("*.yaml") for item in load(path.read_text("utf-8"))}
+        assert {"Kustomization", "GitRepository"} <= defined & used
