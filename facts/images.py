@@ -1,7 +1,7 @@
 """Which image runs where, as images.yaml has it: data that machines change too."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -110,8 +110,8 @@ def read() -> str:
         raise DefinitionError(f"images.yaml is no text in UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def parse(text: str) -> Images:
-    """The images of a text like images.yaml.
+def parse(text: str, environments: Sequence[Environment] = ENVIRONMENTS) -> Images:
+    """The images of a text like images.yaml, for these environments.
 
     Raises:
         DefinitionError: it is wrong; each mistake is a line.
@@ -121,7 +121,7 @@ def parse(text: str) -> Images:
         loaded = yaml.load(text, yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DefinitionError(f"images.yaml is no YAML: {' '.join(str(error).split())}") from error
-    problems = [*repeated(node), *_problems(loaded), *_no_text(node)]
+    problems = [*repeated(node), *_problems(loaded, environments), *_no_text(node)]
     if problems:
         raise DefinitionError("\n".join(f"images.yaml: {problem}" for problem in problems))
     return {name: {app: Image(**fields) for app, fields in apps.items()} for name, apps in loaded.items()}
@@ -141,8 +141,8 @@ def _pairs(node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
     return [(key.value, value) for key, value in node.value] if isinstance(node, yaml.MappingNode) else []
 
 
-def _problems(loaded: object) -> Iterator[str]:
-    known = {environment.name: environment for environment in ENVIRONMENTS}
+def _problems(loaded: object, environments: Sequence[Environment]) -> Iterator[str]:
+    known = {environment.name: environment for environment in environments}
     if not isinstance(loaded, dict):
         yield f"it has no environments: write one for each of {', '.join(known)}"
         return

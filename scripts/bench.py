@@ -87,44 +87,45 @@ def _print_synthetic(size: int) -> None:
 
 def compile_synthetic(count: int) -> None:
     """Compile `count` apps of GraphWiki's shape in memory; print the seconds of each step as JSON."""
-    from cdk8s import App, Chart
+    from cdk8s import App as CompiledApp
 
     from charts.platform.gateway import IngressGateway
     from charts.platform.priorities import Priorities
-    from charts.shapes.resources import Range, Resources
-    from charts.shapes.web_app import Volume, WebApp
-    from facts.environments import LOCAL, Storage
+    from charts.shapes import App, Container, Pod, Range, Volume, WebApp
+    from charts.shapes.app import connect
+    from facts.environments import LOCAL
+    from facts.images import Image
     from facts.provided import provided
     from synth.checks import check
     from synth.tree import Folder, render
 
-    def app_chart(index: int) -> tuple[Chart, WebApp]:
-        name = f"app-{index}"
-        chart = Chart(app, name)
-        web_app = WebApp(
-            chart,
-            name,
-            LOCAL,
-            namespace=name,
-            host=name,
-            image="app:1.0",
+    def app_chart(index: int) -> App:
+        app = App(root, f"app-{index}", LOCAL)
+        container = Container(
+            app.name,
+            Image("app", "1.0"),
             port=8000,
-            resources=Resources(cpu=Range("50m", "500m"), memory=Range("64Mi", "256Mi")),
-            volume=Volume(f"{name}-data", Storage("1Gi"), path="/data"),
+            cpu=Range("50m", "500m"),
+            memory=Range("64Mi", "256Mi"),
+            mounts={"/data": Volume(app, f"{app.name}-data", "1Gi")},
         )
-        return chart, web_app
+        WebApp(app, host=app.name, pod=Pod(container))
+        return app
 
-    app = App()
+    root = CompiledApp()
     clock = [time.perf_counter()]
-    charts = [app_chart(index) for index in range(count)]
-    gateway = IngressGateway(app, [web_app.claim for _, web_app in charts])
+    apps = [app_chart(index) for index in range(count)]
+    connect(apps)
+    for app in apps:
+        app.finish()
+    gateway = IngressGateway(root, [claim for app in apps for claim in app.claims])
     clock.append(time.perf_counter())
     tree = render(
         "deploy",
         [
-            Folder("platform/priorities", Priorities(app)),
+            Folder("platform/priorities", Priorities(root)),
             Folder("platform/gateway", gateway),
-            *(Folder(f"apps/{chart.node.id}", chart) for chart, _ in charts),
+            *(Folder(f"apps/{app.name}", app) for app in apps),
         ],
         source="scripts/bench.py",
     )

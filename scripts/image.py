@@ -80,8 +80,13 @@ def push(target: str, dry_run: bool) -> None:
             param_hint="TARGET",
         )
     tools = Tools(dry_run)
-    tools.run("docker", "tag", image_of(LOCAL, WIKI), target, hint="`python -m scripts image build` makes the image")
+    tools.run("docker", "tag", reference(), target, hint="`python -m scripts image build` makes the image")
     tools.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
+
+
+def reference() -> str:
+    """The wiki's image as the local cluster names it."""
+    return image_of(LOCAL, WIKI).reference(LOCAL.registry)
 
 
 def build(tools: Tools, checkout: Path) -> None:
@@ -96,7 +101,7 @@ def build(tools: Tools, checkout: Path) -> None:
         "--file",
         DOCKERFILE.relative_to(ROOT),
         "--tag",
-        image_of(LOCAL, WIKI),
+        reference(),
         checkout,
         hint="does Docker run (`docker info`), has it its buildx plugin (`docker buildx version`), and has it room "
         "(`docker system df`; `docker system prune` makes some)?",
@@ -109,7 +114,7 @@ def import_(tools: Tools) -> None:
         "k3d",
         "image",
         "import",
-        image_of(LOCAL, WIKI),
+        reference(),
         "--cluster",
         k3d_cluster(),
         hint="`python -m scripts cluster status` shows whether the cluster runs",

@@ -26,7 +26,7 @@ VALUES = {
 
 FROM_A_SECRET = "take it from a Secret of the cluster, with valueFrom.secretKeyRef"  # noqa: S105, no secret
 
-BY_HAND = "make it in the cluster with `kubectl create secret`, and name it in facts/provided.py (docs/operations.md)"
+BY_HAND = "make it in the cluster with `kubectl create secret`, and name it in the app with Secret (docs/operations.md)"
 
 
 def check_secrets(document: Document) -> Iterator[str]:

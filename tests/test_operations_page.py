@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from facts.environments import ENVIRONMENTS
-from facts.provided import COMPONENTS_FILE
+from facts.layout import COMPONENTS_FILE
 from synth.manifest import load
 from tests.deployed import DEPLOY
 from tests.workshop import ROOT, Workshop
@@ -59,21 +59,19 @@ def test_the_pages_that_it_saves_come_back_without_what_is_not_theirs(tmp_path: 
     assert there.stat().st_mode & 0o7777 == 0o2770
 
 
-def test_a_secret_as_it_says_compiles_and_without_the_clusters_word_does_not(tmp_path: Path) -> None:
+def test_a_secret_as_it_says_compiles(tmp_path: Path) -> None:
     section = PAGE.partition("\n## Secrets\n")[2].partition("\n## ")[0]
     word, variable = re.findall(r"```python\n(.*?)\n```", section, re.DOTALL)
     namespace, name, key = re.findall(r"--namespace (\S+) create secret generic (\S+) --from-file=(\w+)=", section)[0]
     workshop = Workshop.at(tmp_path)
-    workshop.edit("charts/graphwiki.py", "import Volume, WebApp", "import SecretKey, Volume, WebApp")
-    workshop.edit("charts/graphwiki.py", '"GRAPHWIKI_DEBUG": "false"}', f'"GRAPHWIKI_DEBUG": "false", **{variable}}}')
-    refused = workshop.synth()
-    assert refused.code == 1
-    assert f"needs Secret {name} in namespace {namespace}, which is neither made here nor provided" in refused.err
-
-    workshop.edit("facts/provided.py", "EVERYWHERE = (\n", f"EVERYWHERE = (\n    {word},\n")
+    module = f"charts/apps/{namespace}.py"
+    imports = "from charts.shapes import "
+    workshop.edit(module, imports, f"{imports}Secret, ")
+    workshop.edit(module, "        wiki = Container(\n", f"        {word}\n        wiki = Container(\n")
+    workshop.edit(module, "            variables={\n", f"            variables={{\n                {variable},\n")
     ended = workshop.synth()
     assert ended.code == 0, ended.err
-    (deployment,) = load(workshop.deployed()["apps/graphwiki/deployment.yaml"].decode())
+    (deployment,) = load(workshop.deployed()[f"apps/{namespace}/deployment.yaml"].decode())
     variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"secretKeyRef": {"name": name, "key": key}} in [variable.get("valueFrom") for variable in variables]
 

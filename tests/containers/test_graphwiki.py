@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from charts.shapes.web_app import RUN_AS
+from charts.shapes.pod import RUN_AS
 from facts.versions import pinned
 from tests.deployed import the
 from tests.workshop import ROOT

@@ -1,13 +1,21 @@
 """images.yaml: what it may say, the sentence for each mistake, and how a pod names an image."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from facts.environments import ENVIRONMENTS, LOCAL, PRODUCTION, STAGING
-from facts.images import APP_NAMES, UNKNOWN_DIGEST, Image, image, images, parse, unknown_digests
+from facts import images as module
+from facts.environments import ENVIRONMENTS
+from facts.images import UNKNOWN_DIGEST, Image, Images, image, images, unknown_digests
 from synth import DefinitionError
+from tests.environments import MANAGED, PLAIN
+
+LOCAL = replace(PLAIN, name="local")
+STAGING = replace(MANAGED, name="staging", digests=False)
+PRODUCTION = replace(MANAGED, name="production")
+FIXTURES = (LOCAL, STAGING, PRODUCTION)
 
 DIGEST = f"sha256:{'1f' * 32}"
 
@@ -34,6 +42,10 @@ STAGINGS = """staging:
 """
 
 
+def parse(text: str) -> Images:
+    return module.parse(text, FIXTURES)
+
+
 def with_edit(old: str, new: str) -> str:
     assert RIGHT.count(old) == 1
     return RIGHT.replace(old, new)
@@ -43,7 +55,8 @@ def with_edit(old: str, new: str) -> str:
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Another images.yaml in the place of the committed one."""
     path = tmp_path / "images.yaml"
-    monkeypatch.setattr("facts.images.IMAGES_FILE", path)
+    monkeypatch.setattr(module, "IMAGES_FILE", path)
+    monkeypatch.setattr(module.parse, "__defaults__", (FIXTURES,))
     images.cache_clear()
     yield path
     images.cache_clear()
@@ -67,16 +80,16 @@ def test_what_is_right_is_read() -> None:
             "preview: {}\nlocal:\n",
             "there is no environment preview; there are local, staging, production",
         ),
-        (STAGINGS, "", "staging has no images: write its apps below it, each with a repository and a tag"),
+        (STAGINGS, "", "staging has no images: write each below it, with a repository and a tag"),
         (
             STAGINGS,
             "staging: [graphwiki]\n",
-            "staging has no images: write its apps below it, each with a repository and a tag",
+            "staging has no images: write each below it, with a repository and a tag",
         ),
         (
             "staging:\n  graphwiki:",
-            "staging:\n  wiki:",
-            f"staging: there is no app wiki; there are {', '.join(APP_NAMES)}",
+            "staging:\n  Wiki:",
+            "staging: 'Wiki' is no name of an image: write lower case letters, digits and -",
         ),
         (
             STAGINGS,
@@ -169,7 +182,7 @@ def test_what_is_right_is_read() -> None:
         "unknown environment",
         "missing environment",
         "apps no mapping",
-        "unknown app",
+        "name in upper case",
         "entry no mapping",
         "unknown field",
         "no repository",
@@ -242,18 +255,31 @@ def test_a_pod_names_an_image_in_full(image: Image, registry: str | None, refere
     assert image.reference(registry) == reference
 
 
-def test_an_app_gets_its_image_from_the_registry_of_the_environment(file: Path) -> None:
+def test_an_image_is_written_down_where_it_runs_with_its_tag() -> None:
+    for text in ("docker.io/team/wiki:1.0", f"registry:5000/wiki:1.0@{DIGEST}"):
+        assert Image.parse(text).reference("registry.example.com") == text
+    for text in ("wiki", "wiki@sha256:00", "https://docker.io/wiki:1.0", "Wiki:1.0"):
+        with pytest.raises(ValueError, match=f"the image {text} is none that can be pulled for certain: write REPOSIT"):
+            Image.parse(text)
+
+
+def test_each_environment_has_images_of_its_own(file: Path) -> None:
     file.write_text(RIGHT)
-    assert image(LOCAL, "graphwiki") == "graphwiki:latest"
-    assert image(STAGING, "graphwiki") == f"{STAGING.registry}/graphwiki/graphwiki:1.2.0"
-    assert image(PRODUCTION, "graphwiki") == f"registry.example.net/graphwiki:1.1.0@{DIGEST}"
+    assert {name: image(environment, "graphwiki") for name, environment in zip("lsp", FIXTURES, strict=True)} == {
+        "l": Image("graphwiki", "latest"),
+        "s": Image("graphwiki/graphwiki", "1.2.0"),
+        "p": Image("registry.example.net/graphwiki", "1.1.0", DIGEST),
+    }
 
 
-def test_an_app_without_an_image_is_told(file: Path) -> None:
+def test_an_image_that_is_not_there_is_told_with_those_that_are(file: Path) -> None:
     file.write_text(RIGHT)
     with pytest.raises(DefinitionError) as refused:
         image(STAGING, "test-app")
-    assert str(refused.value) == "images.yaml: staging has no image of test-app: give it a repository and a tag"
+    assert str(refused.value) == (
+        "images.yaml: staging has no image test-app; give it a repository and a tag, or write the image down in its "
+        "chart (there are graphwiki)"
+    )
 
 
 def test_a_missing_file_is_told(file: Path) -> None:
@@ -269,12 +295,6 @@ def test_a_placeholder_is_an_unknown_digest_and_no_digest_is_none(file: Path) ->
     )
     assert unknown_digests(PRODUCTION) == ["graphwiki"]
     assert unknown_digests(STAGING) == []
-
-
-def test_the_committed_images_are_of_every_app_in_every_environment() -> None:
-    assert {name: set(apps) for name, apps in images().items()} == {
-        environment.name: set(APP_NAMES) for environment in ENVIRONMENTS
-    }
 
 
 def test_no_digest_is_invented_while_the_registry_is_an_example() -> None:

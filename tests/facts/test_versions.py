@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from facts.versions import Version, parse, pinned
 from facts import versions
+from facts.versions import Version, parse, pinned
 from synth import DefinitionError
 
 RIGHT = """# Ours.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from facts import versions
 from scripts import doctor
 from scripts.support import SOON, support
-from facts import versions
 from tests.scripts.desk import Desk
 from tests.stand_ins import StandIns
 
