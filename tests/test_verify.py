@@ -45,7 +45,7 @@ FAULTS = {
         f"deploy/production/{TEST_APP}/virtualservice.yaml",
         "- istio-system/main-gateway",
         "- istio-system/other-gateway",
-        "deploy/production: VirtualService test-app/hello-world: IST01",
+        "deploy/production: VirtualService test-app/test-app: IST01",
     ),
     "kube-score": (
         f"deploy/staging/{TEST_APP}/deployment.yaml",

@@ -85,7 +85,7 @@ def test_what_only_one_side_has_is_shown_with_its_file(text: Ended) -> None:
     for line in (
         "  - VirtualService cattle-system/rancher  (deploy/platform/rancher/virtualservice.yaml)",
         "  + ClusterIssuer acme  (deploy/production/platform/certificates/clusterissuer.yaml)",
-        "  + HorizontalPodAutoscaler test-app/hello-world  (deploy/production/apps/test-app/hpa.yaml)",
+        "  + HorizontalPodAutoscaler test-app/test-app  (deploy/production/apps/test-app/hpa.yaml)",
     ):
         assert line in lines
     assert "      spec.storageClassName\n        + storage.example.com\n" in text.out

@@ -66,8 +66,8 @@ def test_what_flux_would_delete_stands_on_top(workshop: Workshop) -> None:
     (workshop.root / "deploy/production/apps/graphwiki/pvc.yaml").unlink()
     page = review(workshop).out
     assert table(page)[3] == ["production", "0", "0", "2"]
-    assert "**Flux would delete**\n\n- production: `HorizontalPodAutoscaler test-app/hello-world`\n\n###" in page
-    assert "HorizontalPodAutoscaler test-app/hello-world <b>removed, Flux would delete it</b>" in page
+    assert "**Flux would delete**\n\n- production: `HorizontalPodAutoscaler test-app/test-app`\n\n###" in page
+    assert "HorizontalPodAutoscaler test-app/test-app <b>removed, Flux would delete it</b>" in page
     assert "PersistentVolumeClaim graphwiki/graphwiki-data <b>removed here, stays in the cluster</b>" in page
 
 
