@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from synth.fields import SUBDOMAIN
+from synth.names import SUBDOMAIN
 from synth.quantity import quantity
 
 # Yours to set before a real roll-out: as long as one of them is an example.com name, `python -m scripts doctor` says

@@ -11,7 +11,7 @@ import yaml
 from charts import APPS, app_name
 from charts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
-from synth.fields import DIGEST, TAG
+from synth.names import DIGEST, TAG
 
 IMAGES_FILE = Path(__file__).parent.parent / "images.yaml"
 

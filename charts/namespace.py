@@ -8,8 +8,9 @@ from cdk8s_plus_27 import k8s
 from constructs import Construct
 
 from charts.cluster import CLUSTER_DNS, DNS_PORT, ISTIOD, ISTIOD_PORT, KEEP
-from charts.resources import RESOURCES, SIDECAR, Resources, quantities
+from charts.resources import SIDECAR, Resources, quantities
 from synth.cluster import NAMESPACE_LABEL, Provided
+from synth.pods import RESOURCES
 from synth.quantity import as_quantity, quantity
 
 ROLLOUT_FACTOR = 2

@@ -17,7 +17,7 @@ from charts.mesh import Mesh
 from charts.priorities import Priorities
 from charts.rancher import RancherRoute
 from synth import DefinitionError
-from synth.checks import check
+from synth.rules import check
 from synth.tree import Folder, Tree, render
 
 

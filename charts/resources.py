@@ -5,9 +5,8 @@ from functools import cache
 
 from cdk8s_plus_27 import k8s
 
+from synth.pods import RESOURCES
 from synth.quantity import quantity
-
-RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
 @dataclass(frozen=True)

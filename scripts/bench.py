@@ -95,7 +95,7 @@ def compile_synthetic(count: int) -> None:
     from charts.priorities import Priorities
     from charts.resources import Range, Resources
     from charts.web_app import Volume, WebApp
-    from synth.checks import check
+    from synth.rules import check
     from synth.tree import Folder, render
 
     def app_chart(index: int) -> tuple[Chart, WebApp]:

@@ -11,12 +11,10 @@ from typing import Any
 
 import kubernetes_validate
 
-from scripts.tools import ROOT
+from scripts.tools import CRDS
 from synth import DefinitionError
 from synth.manifest import load
 from synth.versions import pinned
-
-CRDS = ROOT / "imports" / "crds"
 
 Schema = dict[str, Any]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from synth import ROOT as ROOT  # noqa: PLC0414, the scripts have it from here
 from synth import ToolError
 from synth.versions import pinned
 
-ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
+CRDS = ROOT / "imports" / "crds"
 
 
 def wanted(tool: str) -> str:

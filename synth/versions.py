@@ -1,13 +1,12 @@
 """The pinned versions of versions.yaml."""
 
 from functools import cache
-from pathlib import Path
 
 import yaml
 
-from synth import DefinitionError
+from synth import ROOT, DefinitionError
 
-VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
+VERSIONS_FILE = ROOT / "versions.yaml"
 
 
 @cache

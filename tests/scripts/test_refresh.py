@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
+from scripts.tools import CRDS
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.versions import pinned
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Workshop
-
-CRDS = ROOT / "imports" / "crds"
 
 
 def crd(**version: Any) -> Document:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from synth.checks import check
 from synth.cluster import Provided
 from synth.manifest import Document
-from tests.synth.objects import PROVIDED, budget, environment, find, put, tree
+from synth.rules import check
+from tests.synth.objects import PROVIDED, autoscaled, budget, environment, find, put, tree
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
@@ -453,3 +453,11 @@ def test_a_pod_finds_its_priority_class() -> None:
     assert violations(documents, Provided("PriorityClass", "essential", by="somebody")) == []
     priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "essential"}}
     assert violations([*documents, priority]) == []
+
+
+@pytest.mark.parametrize("broken", [("HorizontalPodAutoscaler", "spec/maxReplicas"), ("Deployment", "spec/strategy")])
+def test_what_is_left_out_ends_no_check(broken: tuple[str, str]) -> None:
+    documents = autoscaled()
+    kind, path = broken
+    put(find(documents, kind), path, None)
+    violations(documents)

@@ -1,11 +1,11 @@
-"""Rules for servers and routes: a port that nobody serves, a route that nobody takes, a request that is done twice."""
+"""Rules for what routes match: a port that nobody serves, a route that nobody takes, a request that is done twice."""
 
 from typing import Any
 
 import pytest
 
-from synth import matches
 from synth.manifest import Document
+from synth.rules import matches
 from tests.synth.objects import environment, find, put, said
 
 WIKI = "wiki.wiki.svc.cluster.local"
@@ -41,40 +41,6 @@ PASSED_ON = server(443, "TLS", mode="PASSTHROUGH")
 
 def test_a_sound_environment_breaks_no_rule() -> None:
     assert sentences(environment()) == []
-
-
-# servers
-
-
-def test_the_servers_of_a_gateway_have_names_of_their_own() -> None:
-    second = server(443, "HTTPS", mode="SIMPLE")
-    put(second, "port/name", "http-80")
-    assert sentences(served(HTTP, second)) == ["Gateway main has two servers named http-80: rename one"]
-
-
-def test_a_server_has_hosts() -> None:
-    assert sentences(served(HTTP, {**HTTPS, "hosts": []})) == [
-        "Gateway main has server https-443 without hosts: list them, or drop it"
-    ]
-
-
-@pytest.mark.parametrize("protocol", ["HTTPS", "TLS"])
-def test_an_encrypted_server_says_how(protocol: str) -> None:
-    assert sentences(served(HTTP, server(443, protocol))) == [
-        f"Gateway main has server {protocol.lower()}-443 of protocol {protocol} without tls: say how it is encrypted"
-    ]
-
-
-@pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
-def test_a_server_in_plain_text_has_no_certificate(protocol: str) -> None:
-    assert sentences(served(HTTP, server(443, protocol, mode="SIMPLE", credentialName="wiki-tls"))) == [
-        f"Gateway main has server {protocol.lower()}-443 of protocol {protocol} with tls: write HTTPS, or TLS, or "
-        "leave tls out"
-    ]
-
-
-def test_a_server_in_plain_text_may_send_everybody_to_the_other() -> None:
-    assert sentences(served(server(80, "HTTP", httpsRedirect=True), HTTPS)) == []
 
 
 # ports
@@ -240,46 +206,3 @@ def test_a_request_that_may_be_done_twice_is_tried_again(method: Document) -> No
 )
 def test_a_request_that_did_not_arrive_is_tried_again(retries: Document) -> None:
     assert sentences(routed({"retries": retries})) == []
-
-
-# destinations
-
-
-@pytest.mark.parametrize("name", ["web", "tcp", "httpx", "metrics-http"])
-def test_a_port_whose_name_is_no_protocols_gives_its_sentence(name: str) -> None:
-    documents = environment()
-    put(find(documents, "Service"), "spec/ports/0/name", name)
-    assert sentences(documents) == [
-        f"VirtualService wiki sends HTTP to port 80 of Service wiki, whose name {name} is no protocol's: name it http, "
-        "or http-something, so that Istio knows"
-    ]
-    put(find(documents, "Service"), "spec/ports/0/appProtocol", "http")
-    assert sentences(documents) == []
-
-
-@pytest.mark.parametrize("name", ["http", "http-web", "http2", "grpc-web", "grpc-web-wiki", "grpc", "https"])
-def test_a_port_may_have_the_name_of_any_form_of_http(name: str) -> None:
-    documents = environment()
-    put(find(documents, "Service"), "spec/ports/0/name", name)
-    assert sentences(documents) == []
-
-
-def test_a_port_without_a_name_and_ports_that_no_route_leads_to() -> None:
-    documents = environment()
-    find(documents, "Service")["spec"]["ports"].append({"name": "metrics", "port": 9090})
-    assert sentences(documents) == []
-    del find(documents, "Service")["spec"]["ports"][0]["name"]
-    assert [sentence.split(", ")[1].split(" is ")[0] for sentence in sentences(documents)] == ["whose name (none)"]
-
-
-def test_a_subset_is_defined_by_a_rule_for_the_same_host() -> None:
-    documents = environment()
-    put(find(documents, "VirtualService"), "spec/http/0/route/0/destination/subset", "stable")
-    told = f"VirtualService wiki sends to subset stable of {WIKI}, which no DestinationRule has; there are"
-    assert sentences(documents) == [f"{told} none"]
-    metadata = {"name": "wiki", "namespace": "wiki"}
-    rule: Document = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": metadata}
-    rule["spec"] = {"host": WIKI, "subsets": [{"name": "canary"}, {"name": "next"}]}
-    assert sentences([*documents, rule]) == [f"{told} canary, next"]
-    rule["spec"]["subsets"].append({"name": "stable"})
-    assert sentences([*documents, rule]) == []

@@ -1,23 +1,22 @@
-"""Rules for the way in: what leads nowhere, lets nobody in or has no certificate gives its sentence, and no other."""
+"""Rules for certificates: a gateway without one, and one that nobody issues, give their sentence."""
 
 from typing import Any
 
 import pytest
 
-from synth import routing
 from synth.cluster import Provided
 from synth.manifest import Document
-from tests.synth.objects import environment, find, put, said
+from synth.rules import certificates
+from tests.synth.objects import (
+    environment,
+    find,
+    put,
+    said,
+)
 
 
 def sentences(documents: list[Document], *provided: Provided) -> list[str]:
-    return said(routing.RULES, documents, *provided)
-
-
-def istio(kind: str, **spec: Any) -> Document:
-    group = "security" if kind == "AuthorizationPolicy" else "networking"
-    metadata = {"name": "wiki", "namespace": "wiki"}
-    return {"apiVersion": f"{group}.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    return said(certificates.RULES, documents, *provided)
 
 
 def cert_manager(kind: str, name: str, namespace: str = "", **spec: Any) -> Document:
@@ -35,158 +34,8 @@ def certificate(**spec: Any) -> Document:
 ISSUER = cert_manager("ClusterIssuer", "acme")
 
 
-# destination rules
-
-OUTSIDE = "outside.istio-system.svc.cluster.local"
-
-
-@pytest.mark.parametrize("host", ["wiki.wiki.svc.cluster.local", "outside.istio-system.svc.cluster.local"])
-def test_a_destination_rule_is_for_a_service_in_full(host: str) -> None:
-    assert sentences([*environment(), istio("DestinationRule", host=host)]) == []
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "wikki.wiki.svc.cluster.local",
-        "wiki.istio-system.svc.cluster.local",
-        "*.wiki.svc.cluster.local",
-        "wiki.svc.cluster.local",
-        "wiki.example.com",
-        "wiki.wiki",
-        "wiki",
-    ],
-)
-def test_a_destination_rule_for_no_service_gives_its_sentence(host: str) -> None:
-    assert sentences([*environment(), istio("DestinationRule", host=host)]) == [
-        f"DestinationRule wiki is for host {host}, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
-        f"{OUTSIDE}"
-    ]
-
-
-def test_a_destination_rule_for_no_service_is_told_which_there_are() -> None:
-    second = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache", "namespace": "wiki"}}
-    assert sentences([*environment(), second, istio("DestinationRule", host="cache")]) == [
-        "DestinationRule wiki is for host cache, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
-        f"cache.wiki.svc.cluster.local, {OUTSIDE}"
-    ]
-
-
-def test_a_destination_rule_where_no_service_is_made_is_told_what_is_provided() -> None:
-    leading = ("Service", "VirtualService", "Gateway")
-    documents = [document for document in environment() if document["kind"] not in leading]
-    assert sentences([*documents, istio("DestinationRule", host="wiki.wiki.svc.cluster.local")]) == [
-        "DestinationRule wiki is for host wiki.wiki.svc.cluster.local, which is no Service in full: "
-        f"there are {OUTSIDE}"
-    ]
-
-
-# authorization policies
-
-WIKI_PODS = {"matchLabels": {"app.kubernetes.io/name": "wiki"}}
-
-
-def lets_in(**source: list[str]) -> Document:
-    return istio("AuthorizationPolicy", selector=WIKI_PODS, rules=[{"from": [{"source": source}]}])
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {},
-        {"selector": WIKI_PODS},
-        {"selector": WIKI_PODS, "rules": [{}]},
-        {"rules": [{"to": [{"operation": {"methods": ["GET"]}}]}]},
-        {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]},
-        {"rules": [{"from": [{"source": {"principals": ["cluster.local/ns/wiki/sa/wiki"]}}]}]},
-    ],
-)
-def test_an_authorization_policy_may_name_pods_and_callers_or_none(spec: dict[str, Any]) -> None:
-    assert sentences([*environment(), istio("AuthorizationPolicy", **spec)]) == []
-
-
-def test_an_authorization_policy_for_a_whole_namespace_needs_no_pods_there() -> None:
-    policy = istio("AuthorizationPolicy")
-    put(policy, "metadata/namespace", "flux-system")
-    assert sentences([*environment(), policy]) == []
-
-
-@pytest.mark.parametrize(
-    ("labels", "namespace", "sentence"),
-    [
-        (
-            {"app.kubernetes.io/name": "wikki"},
-            "wiki",
-            "is for pods with app.kubernetes.io/name=wikki in namespace wiki",
-        ),
-        (
-            {"app.kubernetes.io/name": "wiki", "tier": "web"},
-            "wiki",
-            "is for pods with app.kubernetes.io/name=wiki,tier=web in namespace wiki",
-        ),
-        (
-            {"app.kubernetes.io/name": "wiki"},
-            "istio-system",
-            "is for pods with app.kubernetes.io/name=wiki in namespace istio-system",
-        ),
-    ],
-)
-def test_an_authorization_policy_for_no_pods_gives_its_sentence(
-    labels: dict[str, str], namespace: str, sentence: str
-) -> None:
-    policy = istio("AuthorizationPolicy", selector={"matchLabels": labels})
-    put(policy, "metadata/namespace", namespace)
-    assert sentences([*environment(), policy]) == [
-        f"AuthorizationPolicy wiki {sentence}, but there are none: use the labels of a workload"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("principal", "sentence"),
-    [
-        (
-            "cluster.local/ns/wiki/sa/wikki",
-            "names ServiceAccount wikki of namespace wiki, which is neither made here nor provided; there are wiki",
-        ),
-        (
-            "cluster.local/ns/istio-system/sa/istio-ingress",
-            "names ServiceAccount istio-ingress of namespace istio-system, which is neither made here nor provided; "
-            "there are none",
-        ),
-        ("wiki", "names wiki, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
-        ("ns/wiki/sa/wiki", "names ns/wiki/sa/wiki, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
-        (
-            "spiffe://cluster.local/ns/wiki/sa/wiki",
-            "names spiffe://cluster.local/ns/wiki/sa/wiki, which is no principal: "
-            "cluster.local/ns/NAMESPACE/sa/NAME is one",
-        ),
-    ],
-)
-def test_a_caller_that_does_not_exist_gives_its_sentence(principal: str, sentence: str) -> None:
-    assert sentences([*environment(), lets_in(principals=[principal])]) == [f"AuthorizationPolicy wiki {sentence}"]
-
-
-def test_each_caller_of_each_rule_is_looked_up() -> None:
-    policy = lets_in(principals=["cluster.local/ns/wiki/sa/wiki", "cluster.local/ns/wiki/sa/one"])
-    policy["spec"]["rules"][0]["from"].append({"source": {"principals": ["cluster.local/ns/wiki/sa/two"]}})
-    policy["spec"]["rules"].append({"from": [{"source": {"principals": ["cluster.local/ns/wiki/sa/three"]}}]})
-    found = sentences([*environment(), policy])
-    assert [sentence.split()[3] for sentence in found] == ["ServiceAccount", "ServiceAccount", "ServiceAccount"]
-    assert [sentence.split()[4] for sentence in found] == ["one", "two", "three"]
-
-
-@pytest.mark.parametrize("principal", ["*", "cluster.local/ns/istio-system/*", "cluster.local/ns/wiki/sa/default"])
-def test_a_pattern_and_the_account_of_every_namespace_need_not_be_made(principal: str) -> None:
-    assert sentences([*environment(), lets_in(principals=[principal])]) == []
-
-
-def test_a_caller_may_be_provided() -> None:
-    documents = [*environment(), lets_in(principals=["cluster.local/ns/istio-system/sa/istio-ingress"])]
-    account = Provided("ServiceAccount", "istio-ingress", by="Istio", namespace="istio-system")
-    assert sentences(documents, account) == []
-
-
-# certificates of gateways
+def test_a_sound_environment_breaks_no_rule() -> None:
+    assert sentences(environment()) == []
 
 
 def behind_tls(*certificates: Document, **tls: Any) -> list[Document]:
@@ -287,9 +136,8 @@ def test_a_server_that_ends_no_tls_needs_no_certificate(tls: Document | None) ->
     assert sentences(documents) == []
 
 
-# certificates
-
 OF_ITS_NAMESPACE = {"kind": "Issuer", "name": "acme"}
+
 WITHOUT_A_KIND = {"name": "acme"}
 
 

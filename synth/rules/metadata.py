@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 from synth.manifest import Document
+from synth.names import LABEL_LENGTH
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-LABEL_LENGTH = 63
 
 # What cdk8s appends to its objects unasked.
 MADE_UP_LABEL = "cdk8s.io/metadata.addr"
@@ -28,7 +28,7 @@ KNOWN_VALUES = {
 }
 
 # https://istio.io/latest/docs/reference/config/annotations/ and labels/
-SIDECAR = "sidecar.istio.io/"
+SIDECAR_PREFIX = "sidecar.istio.io/"
 SIDECAR_KEYS = frozenset(
     """
     agentLogLevel bootstrapOverride componentLogLevel discoveryAddress extraStatTags inject interceptionMode logLevel
@@ -55,7 +55,7 @@ def check_metadata(mapping: Document, path: str) -> Iterator[str]:
                 yield f"has {here} {text!r}: {kind} is text, put it in quotes"
             elif key in KNOWN_VALUES and text not in KNOWN_VALUES[key]:
                 yield f"has {here} {text!r}, which nothing knows: there are {', '.join(KNOWN_VALUES[key])}"
-            elif key.startswith(SIDECAR) and key.removeprefix(SIDECAR) not in SIDECAR_KEYS:
+            elif key.startswith(SIDECAR_PREFIX) and key.removeprefix(SIDECAR_PREFIX) not in SIDECAR_KEYS:
                 yield f"has {here}, which Istio does not know: there are {', '.join(sorted(SIDECAR_KEYS))}"
             elif field != "annotations":
                 yield from _check_label(here, key, text)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from synth.manifest import Document
-from synth.secrets import check_secrets
+from synth.rules.secrets import check_secrets
 from tests.synth.objects import environment, find
 
 READ = "for everyone to read: take it from a Secret of the cluster, with valueFrom.secretKeyRef"

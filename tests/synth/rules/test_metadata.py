@@ -2,7 +2,7 @@
 
 import pytest
 
-from synth.metadata import check_metadata
+from synth.rules.metadata import check_metadata
 
 NO_KEY = (
     "which is no key: use letters, digits, -, _ and ., with a letter or digit at both ends, as in app or "

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from synth.cluster import CLUSTER_SCOPED, WORKLOADS, Cluster, Rule, Violation, references
+from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
+from synth.mesh import gateway_references
+from synth.pods import WORKLOADS, references
 from synth.tree import KUSTOMIZATION_FILE, Object
 
 GROUP = "kustomize.toolkit.fluxcd.io"
@@ -135,9 +137,8 @@ def _needed_by(item: Object) -> Iterator[tuple[str, str, str]]:
         for kind, name in references(item.document):
             yield kind, "" if kind in CLUSTER_SCOPED else item.namespace, name
     if item.kind == "VirtualService":
-        for reference in item.spec.get("gateways", []):
-            namespace, _, name = reference.rpartition("/")
-            yield "Gateway", namespace or item.namespace, name
+        for reference in gateway_references(item).values():
+            yield "Gateway", reference.namespace, reference.name
     if item.kind == "Certificate":
         kind = item.spec["issuerRef"].get("kind", "Issuer")
         yield kind, "" if kind in CLUSTER_SCOPED else item.namespace, item.spec["issuerRef"]["name"]

@@ -4,36 +4,24 @@ The typed classes take any string for a quantity, a name or a host; here is wher
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
-from synth.metadata import check_metadata
-from synth.pods import PROBES, check_pods, containers, pod_spec, ports
+from synth.mesh import ServedHost
+from synth.names import DURATION, LABEL, LABEL_LENGTH, SUBDOMAIN, SUBDOMAIN_LENGTH
+from synth.pods import containers
 from synth.quantity import quantity
-from synth.secrets import check_secrets
+from synth.rules.containers import check_containers
+from synth.rules.metadata import check_metadata
+from synth.rules.pods import check_pods
+from synth.rules.secrets import check_secrets
 from synth.tree import Object
-
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-LABEL_LENGTH = 63
-SUBDOMAIN = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
-SUBDOMAIN_LENGTH = 253
 
 # What cdk8s appends to a name that it makes up from a construct's path.
 MADE_UP_NAME = re.compile(r".*-c[0-9a-f]{7}")
 
-# https://github.com/distribution/reference: host and path, a tag, a digest.
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-IMAGE = re.compile(
-    r"[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
-    rf"(:{TAG.pattern})?(@{DIGEST.pattern})?"
-)
-VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
-# What IANA calls a service name: https://www.rfc-editor.org/rfc/rfc6335#section-5.1
-PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 
 # Kinds whose name becomes part of a host name or the value of a label, both of at most 63 characters.
 LABEL_NAMED = frozenset({"Namespace", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
@@ -43,8 +31,6 @@ FREELY_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBind
 PORT_FIELDS = ("port", "containerPort", "targetPort", "hostPort", "nodePort", "number", "endPort")
 QUANTITY_MAPS = ("requests", "limits", "hard")
 BYTES = frozenset({"memory", "storage", "ephemeral-storage"})
-# As Flux, Istio and cert-manager read them: https://pkg.go.dev/time#ParseDuration
-DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
 DURATIONS = (
     *("interval", "retryInterval", "timeout", "duration", "renewBefore"),
     *("connectTimeout", "idleTimeout", "maxConnectionDuration", "baseEjectionTime", "perTryTimeout", "fixedDelay"),
@@ -56,6 +42,12 @@ DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringDa
 PORT_NUMBERS = range(1, 65536)
 HIGHEST_PRIORITY = 1_000_000_000
 """Of a PriorityClass that is not the cluster's own: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/"""
+
+
+def fields_are_valid(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.objects:
+        for problem in check_fields(item):
+            yield Violation(item, problem)
 
 
 def check_fields(subject: Object) -> Iterator[str]:
@@ -74,11 +66,8 @@ def check_fields(subject: Object) -> Iterator[str]:
     yield from _check_hosts(subject)
     yield from _check_priority(subject)
     yield from check_secrets(document)
-    for container in containers(document):
-        yield from _check_container(container)
-        yield from _check_probes(container)
     if containers(document):
-        yield from _check_volumes(document)
+        yield from check_containers(document)
         yield from check_pods(document)
 
 
@@ -195,13 +184,7 @@ def _hosts(subject: Object) -> Iterator[tuple[str, str]]:
     if subject.kind == "Gateway":
         for index, server in enumerate(subject.spec.get("servers", [])):
             for host in server.get("hosts", []):
-                yield f"spec.servers[{index}].hosts", gateway_host(str(host))[1]
-
-
-def gateway_host(entry: str) -> tuple[str, str]:
-    """The namespace and the host of a Gateway's host entry, `namespace/host`; `*` for no namespace."""
-    namespace, slash, host = entry.partition("/")
-    return (namespace, host) if slash else ("*", entry)
+                yield f"spec.servers[{index}].hosts", ServedHost.of(str(host)).host
 
 
 def _sni_matches(spec: Document) -> Iterator[tuple[str, Document]]:
@@ -210,73 +193,4 @@ def _sni_matches(spec: Document) -> Iterator[tuple[str, Document]]:
             yield f"spec.tls[{index}].match.sniHosts", match
 
 
-def _check_container(container: Document) -> Iterator[str]:
-    name = container["name"]
-    image = container.get("image", "")
-    if not IMAGE.fullmatch(image):
-        yield f"has container {name} with image {image!r}, which is no image: registry.example.com/app:1.2 is one"
-    elif "@" not in image and ":" not in image.rpartition("/")[2]:
-        yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
-    for variable in container.get("env", []):
-        if not VARIABLE.fullmatch(variable["name"]):
-            yield (
-                f"has container {name} with the environment variable {variable['name']!r}: "
-                "use letters, digits, _, - and ., and no digit first"
-            )
-    for port in container.get("ports", []):
-        if "name" in port and not PORT_NAME.fullmatch(port["name"]):
-            yield (
-                f"has container {name} with the port name {port['name']!r}: use at most 15 lower case letters, digits "
-                "and -, one of them a letter"
-            )
-    for mount in container.get("volumeMounts", []):
-        if not mount["mountPath"].startswith("/"):
-            yield f"has container {name} mount {mount['mountPath']!r}: a mount path begins with /"
-    for what, names in (
-        ("port name", (port.get("name") for port in container.get("ports", []))),
-        ("port", (_port_and_protocol(port) for port in container.get("ports", []))),
-        ("environment variable", (variable["name"] for variable in container.get("env", []))),
-        ("mount path", (mount["mountPath"] for mount in container.get("volumeMounts", []))),
-    ):
-        for twice in _repeated(names):
-            yield f"has container {name} with the {what} {twice} twice: keep one"
-
-
-def _port_and_protocol(port: Document) -> str:
-    return f"{port['containerPort']}/{port.get('protocol', 'TCP')}"
-
-
-def _repeated(names: Iterable[str | None]) -> list[str]:
-    return [name for name, count in Counter(names).items() if name is not None and count > 1]
-
-
-def _check_probes(container: Document) -> Iterator[str]:
-    offered = ports([container])
-    for kind in PROBES:
-        probe = container.get(kind, {})
-        for action in ("httpGet", "tcpSocket", "grpc"):
-            port = probe.get(action, {}).get("port")
-            if port is not None and port not in offered:
-                yield (
-                    f"has {kind} of container {container['name']} on port {port}, but the container declares "
-                    f"{_listed([str(port) for port in offered])}"
-                )
-
-
-def _check_volumes(document: Document) -> Iterator[str]:
-    pod = pod_spec(document)
-    volumes = [volume["name"] for volume in pod.get("volumes", [])]
-    claimed = [claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])]
-    for twice in _repeated(volumes):
-        yield f"has two volumes named {twice}: rename one"
-    for container in containers(document):
-        for mount in container.get("volumeMounts", []):
-            if mount["name"] not in (*volumes, *claimed):
-                yield (
-                    f"has container {container['name']} mount volume {mount['name']}, but the pod has "
-                    f"{_listed([*volumes, *claimed])}"
-                )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if names else "none"
+RULES: tuple[Rule, ...] = (fields_are_valid,)

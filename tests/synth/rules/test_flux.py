@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from synth import flux
 from synth.cluster import Cluster
 from synth.manifest import Document
+from synth.rules import flux
 from synth.tree import Tree
 from tests.synth.objects import PROVIDED, environment, find, put, said, tree
 

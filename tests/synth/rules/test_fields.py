@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from synth.fields import check_fields
+from synth.rules.fields import check_fields
 from synth.tree import Object
 from tests.synth.objects import environment, find, put
 
