@@ -15,11 +15,11 @@ def quantity(text: object) -> Decimal:
     """The number that a Kubernetes quantity stands for: `quantity("250m")` is 0.25, in the resource's own unit.
 
     Raises:
-        ValueError: it is no quantity; Kubernetes would refuse it.
+        ValueError: it is not a quantity; Kubernetes would refuse it.
     """
     match = QUANTITY.fullmatch(str(text))
     if match is None:
-        raise ValueError(f"{str(text)!r} is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
+        raise ValueError(f"{str(text)!r} is not a quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
     number, suffix = match[1], match[2] or ""
     if suffix not in SUFFIXES:
         return Decimal(number) * Decimal(10) ** int(suffix[1:])

@@ -16,7 +16,7 @@ def autoscaler(cluster: Cluster, workload: Object) -> Object | None:
 
 
 def scale(cluster: Cluster, workload: Object) -> tuple[int, int]:
-    """The fewest and the most pods of a workload, a rollout's extra ones left out."""
+    """The fewest and the most pods of a workload, without those that a rollout adds."""
     if found := autoscaler(cluster, workload):
         least: int = found.spec.get("minReplicas", 1)
         return least, found.spec.get("maxReplicas", least)

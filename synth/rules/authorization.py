@@ -29,7 +29,7 @@ def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violat
         for rule in item.spec.get("rules", []):
             for source in rule.get("from", []):
                 for principal in (source.get("source") or {}).get("principals", []):
-                    # With a * it is a pattern, for accounts that nobody needs to have now.
+                    # With a * it is a pattern, which may be for accounts that do not exist yet.
                     if "*" not in principal:
                         yield from _account_exists(cluster, item, principal)
 
@@ -37,7 +37,9 @@ def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violat
 def _account_exists(cluster: Cluster, policy: Object, principal: str) -> Iterator[Violation]:
     match = PRINCIPAL.fullmatch(principal)
     if match is None:
-        yield Violation(policy, f"names {principal}, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one")
+        yield Violation(
+            policy, f"names {principal}, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one"
+        )
         return
     namespace, name = match.groups()
     if ("ServiceAccount", name) not in IN_EVERY_NAMESPACE and not cluster.find("ServiceAccount", namespace, name):
@@ -73,7 +75,7 @@ def _rules(policies: list[Object]) -> list[Document]:
 
 
 def _allows(rule: Document, namespace: str) -> bool:
-    """Whether a rule may be for callers from a namespace, as far as it names callers by theirs."""
+    """Whether a rule may let in callers from a namespace, judged by the namespaces and principals that it names."""
     return "from" not in rule or any(_is_source(origin["source"], namespace) for origin in rule["from"])
 
 
@@ -96,7 +98,7 @@ def pods_in_the_mesh_say_who_may_call(cluster: Cluster) -> Iterator[Violation]:
 
 
 def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]:
-    """It is the sidecar that turns callers away; without it nobody does, and nothing says so."""
+    """The sidecar enforces these policies: without one, everybody gets through and nothing reports it."""
     for policy in (*cluster.of("AuthorizationPolicy"), *cluster.of("PeerAuthentication")):
         namespace = cluster.find("Namespace", "", policy.namespace)
         if not isinstance(namespace, Object) or policy.spec.get("targetRefs"):

@@ -21,7 +21,7 @@ def _check_container(container: Document) -> Iterator[str]:
     name = container["name"]
     image = container.get("image", "")
     if not IMAGE.fullmatch(image):
-        yield f"has container {name} with image {image!r}, which is no image: registry.example.com/app:1.2 is one"
+        yield f"has container {name} with image {image!r}, which is not an image: registry.example.com/app:1.2 is one"
     elif "@" not in image and ":" not in image.rpartition("/")[2]:
         yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
     for variable in container.get("env", []):
@@ -38,7 +38,7 @@ def _check_container(container: Document) -> Iterator[str]:
             )
     for mount in container.get("volumeMounts", []):
         if not mount["mountPath"].startswith("/"):
-            yield f"has container {name} mount {mount['mountPath']!r}: a mount path begins with /"
+            yield f"mounts {mount['mountPath']!r} in container {name}: a mount path begins with /"
     for what, names in (
         ("port name", (port.get("name") for port in container.get("ports", []))),
         ("port", (f"{port.number}/{port.protocol}" for port in declared([container]))),
@@ -76,6 +76,6 @@ def _check_volumes(document: Document) -> Iterator[str]:
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in (*volumes, *claimed):
                 yield (
-                    f"has container {container['name']} mount volume {mount['name']}, but the pod has "
+                    f"mounts volume {mount['name']} in container {container['name']}, but the pod has "
                     f"{', '.join([*volumes, *claimed]) or 'none'}"
                 )

@@ -1,4 +1,4 @@
-"""Rules for where routes lead: to Services that exist, on ports that they offer and in words that Istio knows."""
+"""Rules for where routes lead: to Services that exist, on ports that they offer and by names that Istio knows."""
 
 import re
 from collections.abc import Iterator
@@ -51,11 +51,13 @@ def destination_rules_are_for_services(cluster: Cluster) -> Iterator[Violation]:
             services: list[Object | Provided] = [*cluster.of("Service")]
             services += [given for given in cluster.provided if given.kind == "Service"]
             known = ", ".join(service_host(service.name, service.namespace) for service in services)
-            yield Violation(item, f"is for host {host.text}, which is no Service in full: there are {known or 'none'}")
+            yield Violation(
+                item, f"is for host {host.text}, which is not the full name of a Service: there are {known or 'none'}"
+            )
 
 
 def http_goes_to_ports_named_so(cluster: Cluster) -> Iterator[Violation]:
-    """By a port's name Istio knows what is spoken there; where it has to guess, it holds up what it cannot read."""
+    """Istio learns from a port's name what is spoken there; where it has to guess, requests may wait or fail."""
     for item in cluster.of("VirtualService"):
         for destination in destinations(item, "http"):
             service = destination.host.service(cluster)
@@ -63,8 +65,8 @@ def http_goes_to_ports_named_so(cluster: Cluster) -> Iterator[Violation]:
                 if destination.port in (None, port["port"]) and not _says_http(port):
                     yield Violation(
                         item,
-                        f"sends HTTP to port {port['port']} of {service}, whose name {port.get('name', '(none)')} is "
-                        "no protocol's: name it http, or http-something, so that Istio knows",
+                        f"sends HTTP to port {port['port']} of {service}, whose name {port.get('name', '(none)')} "
+                        "does not say so: name it http, or http-something, so that Istio knows what is spoken there",
                     )
 
 

@@ -84,7 +84,7 @@ def _check_name(subject: Object) -> Iterator[str]:
     elif len(name) > length:
         yield f"has a name of {len(name)} characters: Kubernetes takes at most {length}"
     elif not pattern.fullmatch(name):
-        yield f"is no valid name: use {sort}, with a letter or digit at both ends"
+        yield f"is not a valid name: use {sort}, with a letter or digit at both ends"
     elif MADE_UP_NAME.fullmatch(name):
         yield "has a name that cdk8s made up: give it a metadata.name of its own"
 

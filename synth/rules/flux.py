@@ -31,7 +31,9 @@ def kustomizations_find_what_they_apply(cluster: Cluster) -> Iterator[Violation]
                 f"there are {cluster.names(source['kind'], item.namespace)}",
             )
         if f"{_path(item)}/{KUSTOMIZATION_FILE}" not in cluster.tree.files:
-            yield Violation(item, f"applies {_path(item)}, which is no folder of this tree with a {KUSTOMIZATION_FILE}")
+            yield Violation(
+                item, f"applies {_path(item)}, which is not a folder of this tree with a {KUSTOMIZATION_FILE}"
+            )
         if item.spec.get("prune") is not True:
             yield Violation(item, "does not prune: set prune to true, so that what leaves the tree leaves the cluster")
 
@@ -71,7 +73,7 @@ def _folders(cluster: Cluster) -> dict[str, list[Object]]:
 
 
 def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
-    """What a Kustomization depends on exists, works when it says so, and is all that it needs."""
+    """What a Kustomization depends on exists, is ready only when it works, and does not depend on it in turn."""
     known = {(item.namespace, item.name): item for item in _kustomizations(cluster)}
     needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in known.values()}
     for item in known.values():

@@ -19,7 +19,7 @@ def identities_are_unique(cluster: Cluster) -> Iterator[Violation]:
 
 
 def nothing_provided_is_defined(cluster: Cluster) -> Iterator[Violation]:
-    """Two owners of one object fight; an app in somebody's namespace would put its policies on all that is there."""
+    """Two owners of an object undo each other's work; an app in another's namespace puts its policies on that one."""
     provided = {(given.kind, given.namespace, given.name): given for given in cluster.provided}
     for item in cluster.objects:
         if given := provided.get((item.kind, item.namespace, item.name)):

@@ -33,7 +33,7 @@ def hosts_are_claimed_once(cluster: Cluster) -> Iterator[Violation]:
 
 
 def routes_fit_a_server(cluster: Cluster) -> Iterator[Violation]:
-    """Each match of a route has a server of the gateway, for one of the hosts, on its port and of its protocol."""
+    """For each match of a route the gateway has a server: for one of its hosts, on its port, of its protocol."""
     by_host = {id(gateway): _servers_by_host(gateway) for gateway in cluster.of("Gateway")}
     for item in cluster.of("VirtualService"):
         found = gateways(cluster, item)
@@ -96,7 +96,7 @@ def names_in_the_greeting_are_hosts(cluster: Cluster) -> Iterator[Violation]:
 
 
 def routes_can_be_taken(cluster: Cluster) -> Iterator[Violation]:
-    """The first route that matches takes a request, so one behind a wider one is never asked."""
+    """The first route that matches takes a request, so one behind a wider one never gets any."""
     for item in cluster.of("VirtualService"):
         before: list[tuple[str, Document]] = []
         for route in routes(item, "http"):
@@ -112,7 +112,7 @@ def routes_can_be_taken(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _conditions(match: Document) -> Document:
-    """What a match asks, in a form that can be compared."""
+    """The conditions of a match, in a form that can be compared."""
     return {key: repr(value) for key, value in match.items() if key != "name"}
 
 

@@ -1,4 +1,4 @@
-"""Rules for labels and annotations: their form, and the values of those that others read."""
+"""Rules for labels and annotations: their form, and the values of those that other programs read."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from synth.names import LABEL_LENGTH
 KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 
-# What cdk8s appends to its objects unasked.
+# What cdk8s adds to its objects by itself.
 MADE_UP_LABEL = "cdk8s.io/metadata.addr"
 
 ENABLED = ("enabled", "disabled")
 STANDARDS = ("privileged", "baseline", "restricted")
-# Any other value is overlooked, and nothing says so.
+# Any other value has no effect, and nothing reports it.
 # https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
 # https://kubernetes.io/docs/concepts/security/pod-security-admission/#pod-security-admission-labels-for-namespaces
 # https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
@@ -47,14 +47,14 @@ def check_metadata(mapping: Document, path: str) -> Iterator[str]:
             here = f"{path}.{field}[{key}]" if path else f"{field}[{key}]"
             if not KEY.fullmatch(key):
                 yield (
-                    f"has {here}, which is no key: use letters, digits, -, _ and ., with a letter or digit at both "
+                    f"has {here}, which is not a key: use letters, digits, -, _ and ., with a letter or digit at both "
                     "ends, as in app or example.com/app"
                 )
             elif not isinstance(text, str):
                 kind = "an annotation" if field == "annotations" else "a label"
                 yield f"has {here} {text!r}: {kind} is text, put it in quotes"
             elif key in KNOWN_VALUES and text not in KNOWN_VALUES[key]:
-                yield f"has {here} {text!r}, which nothing knows: there are {', '.join(KNOWN_VALUES[key])}"
+                yield f"has {here} {text!r}, which has no effect: there are {', '.join(KNOWN_VALUES[key])}"
             elif key.startswith(SIDECAR_PREFIX) and key.removeprefix(SIDECAR_PREFIX) not in SIDECAR_KEYS:
                 yield f"has {here}, which Istio does not know: there are {', '.join(sorted(SIDECAR_KEYS))}"
             elif field != "annotations":

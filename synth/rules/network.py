@@ -1,4 +1,4 @@
-"""Rules for NetworkPolicies: what each selects and opens is there, and what has to get through does."""
+"""Rules for NetworkPolicies: each selects pods and opens ports that exist, and lets through what has to pass."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from synth.tree import Object
 DIRECTIONS = {"Ingress": "ingress", "Egress": "egress"}
 # What a sidecar listens on for others: https://istio.io/latest/docs/ops/deployment/application-requirements/
 SIDECAR_PORTS: tuple[Port, ...] = tuple(Port(number) for number in (15008, 15020, 15021, 15090))
-# What a pod with a sidecar cannot be without, and the ports it may have. OpenShift's DNS listens on 5353.
+# What a pod with a sidecar has to reach, and the ports it may have. OpenShift's DNS listens on 5353.
 MESH_NEEDS = (("DNS", "UDP", (53, 5353)), ("istiod", "TCP", (15012,)))
 
 
@@ -51,7 +51,7 @@ def _peer_exists(cluster: Cluster, policy: Object, direction: str, peer: Documen
 
 
 def network_policies_are_whole(cluster: Cluster) -> Iterator[Violation]:
-    """What a policy has rules for it is about, and the ports that it opens are there."""
+    """A policy takes effect in each direction that it has rules for, and its pods listen on the ports that it opens."""
     for item in cluster.of("NetworkPolicy"):
         types = item.spec.get("policyTypes", [])
         for unknown in (name for name in types if name not in DIRECTIONS):
@@ -63,7 +63,7 @@ def network_policies_are_whole(cluster: Cluster) -> Iterator[Violation]:
 
 
 def directions(policy: Object) -> list[str]:
-    """The directions that a policy closes."""
+    """The directions in which a policy closes its pods."""
     # https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
     return policy.spec.get("policyTypes") or ["Ingress", *(["Egress"] if policy.spec.get("egress") else [])]
 
@@ -91,7 +91,7 @@ def _listens_on(cluster: Cluster, workload: Object) -> list[Port]:
 
 
 def _covers(opened: Document, port: Port) -> bool:
-    """Whether what a policy's rule opens is this port, or has it."""
+    """Whether an entry of a rule's ports opens this port."""
     wanted = opened.get("port")
     if opened.get("protocol", "TCP") != port.protocol:
         return False
@@ -117,7 +117,7 @@ def pods_in_the_mesh_reach_it(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _policies_for(cluster: Cluster, workload: Object, direction: str) -> list[Object]:
-    """The policies that close a workload's pods in a direction, but for their rules."""
+    """The policies that close a workload's pods in a direction, except for what their rules let through."""
     labels = pod_labels(workload.document)
     return [
         policy
@@ -156,7 +156,7 @@ def _lets_in(cluster: Cluster, rule: Document, gateway: Object, namespace: str) 
 
 
 def _is_peer(cluster: Cluster, peer: Document, gateway: Object, namespace: str) -> bool:
-    """Whether a peer of a policy in a namespace may be a gateway's pods; an address range is taken to be."""
+    """Whether a peer of a policy in a namespace may be a gateway's pods; any address range is taken to have them."""
     if "ipBlock" in peer:
         return True
     if "namespaceSelector" in peer:

@@ -25,7 +25,10 @@ def check_pods(document: Document) -> Iterator[str]:
     if document["kind"] in SERVING:
         for container in pod.get("containers", []):
             if missing := [probe for probe in PROBES if probe not in container]:
-                yield f"has container {container['name']} without {' and '.join(missing)}: say how to ask it"
+                yield (
+                    f"has container {container['name']} without {' and '.join(missing)}: add what is missing, so that "
+                    "Kubernetes notices when it does not work"
+                )
 
 
 def _check_security(container: Document, pod: Document) -> Iterator[str]:
@@ -43,7 +46,7 @@ def _check_security(container: Document, pod: Document) -> Iterator[str]:
             shown = str(right).lower() if isinstance(right, bool) else right
             yield f"has container {container['name']} with securityContext.{field} {value}: it must be {shown}"
     if effective.get("runAsUser", 1) == 0:
-        yield f"has container {container['name']} run as user 0, which is root: use a high number, as in 10001"
+        yield f"runs container {container['name']} as user 0, which is root: use a high number, as in 10001"
 
 
 def _check_resources(container: Document) -> Iterator[str]:

@@ -41,7 +41,7 @@ def quotas_fit_at_full_scale(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
-    """What runs in a namespace at full scale takes, by the names a quota has for it."""
+    """How much of each resource a namespace needs at full scale, by the names that a ResourceQuota has for them."""
     needed: dict[str, Decimal] = {"pods": Decimal(0)}
 
     def add(resource: str, amount: Decimal) -> None:
@@ -109,13 +109,13 @@ def _sidecar_takes(cluster: Cluster, workload: Object, kind: str) -> dict[str, D
 
 
 def _of_containers(cluster: Cluster, namespace: str) -> Iterator[Document]:
-    """What the LimitRanges of a namespace say of containers."""
+    """The limits for containers in the LimitRanges of a namespace."""
     for item in cluster.within(namespace, "LimitRange"):
         yield from (limit for limit in item.spec.get("limits", []) if limit["type"] == "Container")
 
 
 def _amount(text: object) -> Decimal:
-    """A quantity; 0 for what is none, which the rules for fields tell."""
+    """A quantity as a number. Text that is not a quantity counts as 0 here: rules/fields.py reports it."""
     try:
         return quantity(text)
     except ValueError:
@@ -142,14 +142,14 @@ def _above(cluster: Cluster, limit_range: Object, most: Mapping[str, str], workl
                 yield Violation(
                     workload,
                     f"has {name} with limits.{resource} {shown_amount}, above the {most[resource]} of {limit_range} in "
-                    "its namespace: raise that or lower this",
+                    "its namespace: raise the one or lower the other",
                 )
 
 
 def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:
-    """A quota refuses a pod in which a container does not say how much it takes of what the quota is for.
+    """A quota refuses a pod in which a container says nothing of a resource that the quota counts.
 
-    Istio's proxy says so for CPU and memory; for the rest a LimitRange says it.
+    Istio's proxy names its CPU and memory; the rest a LimitRange has to give it.
     https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits
     """
     for quota in cluster.of("ResourceQuota"):

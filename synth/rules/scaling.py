@@ -10,7 +10,7 @@ from synth.tree import Object
 
 
 def somebody_says_how_many(cluster: Cluster) -> Iterator[Violation]:
-    """Without a number, one pod is made and whatever somebody sets by hand stays."""
+    """Without a number Kubernetes makes one pod, and a number that somebody sets by hand stays."""
     for item in cluster.workloads:
         if item.kind in ("Deployment", "StatefulSet") and "replicas" not in item.spec and not autoscaler(cluster, item):
             yield Violation(item, "has no replicas and no autoscaler: say how many pods it has")
@@ -48,7 +48,7 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
 
 
 def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
-    """A budget exists where several pods run, belongs to pods, and lets one of them go: a node must be drainable."""
+    """Several pods have a budget, and it lets one of them go at a time, so that a node can be drained."""
     covered: dict[int, Object] = {}
     for item in cluster.of("PodDisruptionBudget"):
         labels = selected_labels(item.spec.get("selector"))
@@ -78,7 +78,7 @@ def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _may_go(budget: Document, pods: int) -> int:
-    """How many of so many pods a budget lets go at once.
+    """How many pods a budget lets go at once, of so many.
 
     https://kubernetes.io/docs/tasks/run-application/configure-pdb/
     """

@@ -1,4 +1,4 @@
-"""What must not stand in Git: passwords, tokens and keys, which everyone with the repository would have.
+"""What must not be in Git: passwords, tokens and keys, which everyone with the repository could read.
 
 A sentence says where a secret is, and never what it is: it ends up in logs.
 """
@@ -12,7 +12,7 @@ from synth.pods import containers
 NAMES = re.compile(
     r".*(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(SECRET|PRIVATE|API|ACCESS|ENCRYPTION|SIGNING|MASTER)_?KEY)"
 )
-# A switch, and a value that Kubernetes takes from another variable, are no secrets under any name.
+# A switch, or a value that Kubernetes takes from another variable, is not a secret, whatever its name.
 HARMLESS = re.compile(r"|true|false|yes|no|on|off|\$\([-._A-Za-z0-9]+\)", re.IGNORECASE)
 
 VALUES = {

@@ -93,7 +93,7 @@ def test_replicas_are_a_number_or_a_range(
         (
             "5GB",
             "ReadWriteOnce",
-            "storage size '5GB' is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi",
+            "storage size '5GB' is not a quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi",
         ),
         (
             "5Gi",

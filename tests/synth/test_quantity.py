@@ -41,13 +41,13 @@ def test_yaml_may_have_read_a_number_already(number: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "64MB", "1 Gi", "-1", "abc", "1K", "1mi", "Mi", "1..5", "1e"])
 def test_what_kubernetes_would_refuse_is_no_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
+    with pytest.raises(ValueError, match="is not a quantity: write a number and a unit"):
         quantity(text)
 
 
 @pytest.mark.parametrize("value", [None, True, {}])
 def test_what_is_no_number_is_no_quantity(value: object) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
+    with pytest.raises(ValueError, match="is not a quantity: write a number and a unit"):
         quantity(value)
 
 
@@ -121,5 +121,5 @@ def test_an_amount_that_no_unit_keeps_whole_stays_as_it_is() -> None:
 
 
 def test_an_exponent_beyond_all_reason_is_no_quantity() -> None:
-    with pytest.raises(ValueError, match="'1e9999999' is no quantity"):
+    with pytest.raises(ValueError, match="'1e9999999' is not a quantity"):
         quantity("1e9999999")

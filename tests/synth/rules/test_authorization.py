@@ -106,11 +106,14 @@ def test_an_authorization_policy_for_no_pods_gives_its_sentence(
             "names ServiceAccount istio-ingress of namespace istio-system, which is neither made here nor provided; "
             "there are none",
         ),
-        ("wiki", "names wiki, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
-        ("ns/wiki/sa/wiki", "names ns/wiki/sa/wiki, which is no principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
+        ("wiki", "names wiki, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
+        (
+            "ns/wiki/sa/wiki",
+            "names ns/wiki/sa/wiki, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one",
+        ),
         (
             "spiffe://cluster.local/ns/wiki/sa/wiki",
-            "names spiffe://cluster.local/ns/wiki/sa/wiki, which is no principal: "
+            "names spiffe://cluster.local/ns/wiki/sa/wiki, which is not a principal: "
             "cluster.local/ns/NAMESPACE/sa/NAME is one",
         ),
     ],

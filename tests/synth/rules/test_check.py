@@ -186,7 +186,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "Kustomization",
         "spec/path",
         "./deploy/plattform",
-        "Kustomization platform applies deploy/plattform, which is no folder of this tree with a kustomization.yaml",
+        "Kustomization platform applies deploy/plattform, which is not a folder of this tree with a kustomization.yaml",
     ),
     (
         "Kustomization",

@@ -45,15 +45,14 @@ def test_a_destination_rule_is_for_a_service_in_full(host: str) -> None:
 )
 def test_a_destination_rule_for_no_service_gives_its_sentence(host: str) -> None:
     assert sentences([*environment(), istio("DestinationRule", host=host)]) == [
-        f"DestinationRule wiki is for host {host}, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
-        f"{OUTSIDE}"
+        f"DestinationRule wiki is for host {host}, which is not the full name of a Service: there are {WIKI}, {OUTSIDE}"
     ]
 
 
 def test_a_destination_rule_for_no_service_is_told_which_there_are() -> None:
     second = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache", "namespace": "wiki"}}
     assert sentences([*environment(), second, istio("DestinationRule", host="cache")]) == [
-        "DestinationRule wiki is for host cache, which is no Service in full: there are wiki.wiki.svc.cluster.local, "
+        f"DestinationRule wiki is for host cache, which is not the full name of a Service: there are {WIKI}, "
         f"cache.wiki.svc.cluster.local, {OUTSIDE}"
     ]
 
@@ -62,7 +61,7 @@ def test_a_destination_rule_where_no_service_is_made_is_told_what_is_provided() 
     leading = ("Service", "VirtualService", "Gateway")
     documents = [document for document in environment() if document["kind"] not in leading]
     assert sentences([*documents, istio("DestinationRule", host="wiki.wiki.svc.cluster.local")]) == [
-        "DestinationRule wiki is for host wiki.wiki.svc.cluster.local, which is no Service in full: "
+        "DestinationRule wiki is for host wiki.wiki.svc.cluster.local, which is not the full name of a Service: "
         f"there are {OUTSIDE}"
     ]
 
@@ -72,8 +71,8 @@ def test_a_port_whose_name_is_no_protocols_gives_its_sentence(name: str) -> None
     documents = environment()
     put(find(documents, "Service"), "spec/ports/0/name", name)
     assert sentences(documents) == [
-        f"VirtualService wiki sends HTTP to port 80 of Service wiki, whose name {name} is no protocol's: name it http, "
-        "or http-something, so that Istio knows"
+        f"VirtualService wiki sends HTTP to port 80 of Service wiki, whose name {name} does not say so: name it http, "
+        "or http-something, so that Istio knows what is spoken there"
     ]
     put(find(documents, "Service"), "spec/ports/0/appProtocol", "http")
     assert sentences(documents) == []
@@ -91,7 +90,7 @@ def test_a_port_without_a_name_and_ports_that_no_route_leads_to() -> None:
     find(documents, "Service")["spec"]["ports"].append({"name": "metrics", "port": 9090})
     assert sentences(documents) == []
     del find(documents, "Service")["spec"]["ports"][0]["name"]
-    assert [sentence.split(", ")[1].split(" is ")[0] for sentence in sentences(documents)] == ["whose name (none)"]
+    assert [sentence.split(", ")[1].split(" does ")[0] for sentence in sentences(documents)] == ["whose name (none)"]
 
 
 def test_a_subset_is_defined_by_a_rule_for_the_same_host() -> None:

@@ -29,14 +29,14 @@ def test_a_sound_environment_has_no_problem() -> None:
             "Deployment",
             f"{CONTAINER}/resources/requests/memory",
             "64MB",
-            "has spec.template.spec.containers[0].resources.requests.memory '64MB' is no quantity",
+            "has spec.template.spec.containers[0].resources.requests.memory '64MB' is not a quantity",
         ),
-        ("PersistentVolumeClaim", "spec/resources/requests/storage", "1 GB", "'1 GB' is no quantity"),
+        ("PersistentVolumeClaim", "spec/resources/requests/storage", "1 GB", "'1 GB' is not a quantity"),
         (
             "Deployment",
             "spec/template/spec/volumes/0",
             {"name": "pages", "emptyDir": {"sizeLimit": "big"}},
-            "has spec.template.spec.volumes[0].emptyDir.sizeLimit 'big' is no quantity",
+            "has spec.template.spec.volumes[0].emptyDir.sizeLimit 'big' is not a quantity",
         ),
         (
             "Deployment",
@@ -58,8 +58,8 @@ def test_a_sound_environment_has_no_problem() -> None:
             "has spec.servers[0].hosts 'wiki.localhost:80'",
         ),
         ("Service", "metadata/name", "w" * 64, "has a name of 64 characters: Kubernetes takes at most 63"),
-        ("Service", "metadata/name", "wiki.web", "is no valid name: use lower case letters, digits and -"),
-        ("ServiceAccount", "metadata/name", "Wiki", "is no valid name: use lower case letters, digits, - and ."),
+        ("Service", "metadata/name", "wiki.web", "is not a valid name: use lower case letters, digits and -"),
+        ("ServiceAccount", "metadata/name", "Wiki", "is not a valid name: use lower case letters, digits, - and ."),
         ("ServiceAccount", "metadata/name", "w" * 254, "has a name of 254 characters: Kubernetes takes at most 253"),
         ("ServiceAccount", "metadata/name", None, "has no metadata.name: give it one"),
         ("Deployment", "metadata/labels/tier", "w" * 64, "has metadata.labels[tier] of 64 characters"),
@@ -82,7 +82,7 @@ def test_a_sound_environment_has_no_problem() -> None:
             "Deployment",
             f"{CONTAINER}/volumeMounts/0/name",
             "page",
-            "has container wiki mount volume page, but the pod has pages",
+            "mounts volume page in container wiki, but the pod has pages",
         ),
         (
             "Deployment",
@@ -97,16 +97,21 @@ def test_a_sound_environment_has_no_problem() -> None:
             "has container wiki with the port name http twice: keep one",
         ),
         ("Service", "spec/ports/0/port", 8000.5, "port 8000.5: a port is a number from 1 to 65535"),
-        ("Deployment", f"{CONTAINER}/image", "Graph Wiki:latest", "image 'Graph Wiki:latest', which is no image"),
-        ("Deployment", f"{CONTAINER}/image", "wiki:", "with image 'wiki:', which is no image"),
-        ("Deployment", f"{CONTAINER}/image", "wiki@sha256:abc", "which is no image"),
+        ("Deployment", f"{CONTAINER}/image", "Graph Wiki:latest", "image 'Graph Wiki:latest', which is not an image"),
+        ("Deployment", f"{CONTAINER}/image", "wiki:", "with image 'wiki:', which is not an image"),
+        ("Deployment", f"{CONTAINER}/image", "wiki@sha256:abc", "which is not an image"),
         (
             "Deployment",
             f"{CONTAINER}/env/0/name",
             "WIKI DEBUG",
             "variable 'WIKI DEBUG': use letters, digits, _, - and .",
         ),
-        ("Deployment", f"{CONTAINER}/volumeMounts/0/mountPath", "data", "mount 'data': a mount path begins with /"),
+        (
+            "Deployment",
+            f"{CONTAINER}/volumeMounts/0/mountPath",
+            "data",
+            "mounts 'data' in container wiki: a mount path begins with /",
+        ),
         (
             "Deployment",
             "spec/template/spec/volumes",
@@ -158,7 +163,7 @@ POD = "spec/template/spec"
     ("path", "value", "problem"),
     [
         (f"{POD}/securityContext/runAsNonRoot", False, "securityContext.runAsNonRoot False: it must be true"),
-        (f"{POD}/securityContext/runAsUser", 0, "run as user 0, which is root: use a high number, as in 10001"),
+        (f"{POD}/securityContext/runAsUser", 0, "as user 0, which is root: use a high number, as in 10001"),
         (
             f"{POD}/securityContext/seccompProfile/type",
             "Unconfined",
@@ -175,7 +180,11 @@ POD = "spec/template/spec"
             None,
             "has container wiki without requests for cpu, memory, ephemeral-storage: set them",
         ),
-        (f"{CONTAINER}/livenessProbe", None, "has container wiki without livenessProbe: say how to ask it"),
+        (
+            f"{CONTAINER}/livenessProbe",
+            None,
+            "has container wiki without livenessProbe: add what is missing, so that Kubernetes notices",
+        ),
     ],
 )
 def test_a_pod_that_is_not_restricted_or_not_bounded_gives_its_sentence(path: str, value: Any, problem: str) -> None:

@@ -158,7 +158,7 @@ def test_to_wait_for_what_waits_is_enough() -> None:
     documents.append(kustomization("between", "./deploy/platform/between", dependsOn=[{"name": "platform"}]))
     put(find(documents, "Kustomization", "apps"), "spec/dependsOn", [{"name": "between"}])
     assert apart(documents, "Gateway") == [
-        "Kustomization between applies deploy/platform/between, which is no folder of this tree with a "
+        "Kustomization between applies deploy/platform/between, which is not a folder of this tree with a "
         "kustomization.yaml"
     ]
 

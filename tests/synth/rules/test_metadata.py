@@ -5,7 +5,7 @@ import pytest
 from synth.rules.metadata import check_metadata
 
 NO_KEY = (
-    "which is no key: use letters, digits, -, _ and ., with a letter or digit at both ends, as in app or "
+    "which is not a key: use letters, digits, -, _ and ., with a letter or digit at both ends, as in app or "
     "example.com/app"
 )
 
@@ -44,7 +44,7 @@ def test_a_value_that_nothing_knows_gives_its_sentence(
 ) -> None:
     assert list(check_metadata({field: {key: right}}, "")) == []
     assert list(check_metadata({field: {key: wrong}}, "")) == [
-        f"has {field}[{key}] '{wrong}', which nothing knows: there are {known}"
+        f"has {field}[{key}] '{wrong}', which has no effect: there are {known}"
     ]
 
 

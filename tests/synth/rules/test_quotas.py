@@ -329,7 +329,8 @@ def test_containers_below_the_maximum_break_no_rule(most: dict[str, str]) -> Non
 )
 def test_a_container_above_the_maximum_gives_its_sentence(most: dict[str, str], above: str) -> None:
     assert sentences([*unlimited(), limit_range(max=most)]) == [
-        f"Deployment wiki has container wiki with {above} of LimitRange wiki in its namespace: raise that or lower this"
+        f"Deployment wiki has container wiki with {above} of LimitRange wiki in its namespace: raise the one or lower "
+        "the other"
     ]
 
 
@@ -337,7 +338,7 @@ def test_init_containers_and_other_workloads_keep_to_the_maximum_too() -> None:
     documents = [*with_init_containers("25m"), limit_range(max={"cpu": "500m"})]
     assert sentences(documents) == [
         "Deployment wiki has container prepare-0 with limits.cpu 2, above the 500m of LimitRange wiki in its "
-        "namespace: raise that or lower this"
+        "namespace: raise the one or lower the other"
     ]
     documents = [*unlimited(), other("Job"), other("DaemonSet"), limit_range(max={"cpu": "100m"})]
     assert [sentence.split(" with ")[0] for sentence in sentences(documents)] == [
@@ -385,5 +386,5 @@ def test_with_one_annotation_istio_gives_its_proxy_no_defaults() -> None:
 def test_the_proxy_keeps_to_the_limit_range_as_well() -> None:
     assert sentences([*in_mesh(unlimited()), limit_range(max={"cpu": "500m"})]) == [
         "Deployment wiki has Istio's proxy with limits.cpu 2, above the 500m of LimitRange wiki in its namespace: "
-        "raise that or lower this"
+        "raise the one or lower the other"
     ]
