@@ -9,6 +9,11 @@ LABEL_LENGTH = 63
 SUBDOMAIN = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
 SUBDOMAIN_LENGTH = 253
 
+# Of a Service, which was a name in DNS before names could begin with a digit.
+SERVICE_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+# Of a ConfigMap's or a Secret's data, which become the names of files.
+DATA_KEY = re.compile(r"(?!\.\.)(?!\.$)[-._A-Za-z0-9]{1,253}")
+
 # https://github.com/distribution/reference: host and path, a tag, a digest.
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
