@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from synth.manifest import Document
-from synth.names import IMAGE, SERVICE_NAME, VARIABLE
+from synth.names import IMAGE, LABEL, LABEL_LENGTH, SERVICE_NAME, VARIABLE
 from synth.pods import PROBES, containers, declared, pod_spec, port_names
+
+ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
+"""How a probe may ask."""
 
 
 def check_containers(document: Document) -> Iterator[str]:
@@ -14,7 +17,29 @@ def check_containers(document: Document) -> Iterator[str]:
         yield from _check_container(container)
         yield from _check_probes(container)
     if containers(document):
+        yield from _check_pod(document)
         yield from _check_volumes(document)
+
+
+def _check_pod(document: Document) -> Iterator[str]:
+    """What the containers of a pod, which share one network, may not have twice."""
+    pod = pod_spec(document)
+    every = containers(document)
+    named = [("container", item["name"]) for item in every] + [("volume", v["name"]) for v in pod.get("volumes", [])]
+    for what, name in named:
+        if not (len(name) <= LABEL_LENGTH and LABEL.fullmatch(name)):
+            yield f"has {what} {name!r}: use at most {LABEL_LENGTH} lower case letters, digits and -"
+    for twice in _repeated(item["name"] for item in every):
+        yield f"has two containers named {twice}: rename one"
+    # Init containers end before the others begin, unless they are restarted always.
+    first = [item for item in pod.get("initContainers", []) if item.get("restartPolicy") == "Always"]
+    users: dict[str, str] = {}
+    for container in (*first, *pod.get("containers", [])):
+        for port in dict.fromkeys(declared([container])):
+            for what in filter(None, (f"port {port}", port.name and f"port name {port.name}")):
+                other = users.setdefault(what, container["name"])
+                if other != container["name"]:
+                    yield f"has containers {other} and {container['name']} with the same {what}: give one another"
 
 
 def _check_container(container: Document) -> Iterator[str]:
@@ -56,7 +81,23 @@ def _repeated(names: Iterable[str | None]) -> list[str]:
 def _check_probes(container: Document) -> Iterator[str]:
     offered = port_names([container])
     for kind in PROBES:
-        probe = container.get(kind, {})
+        probe = container.get(kind) or {}
+        if kind != "readinessProbe" and probe.get("successThreshold", 1) != 1:
+            yield (
+                f"has {kind} of container {container['name']} with successThreshold {probe['successThreshold']}: "
+                "Kubernetes takes 1 alone, leave it out"
+            )
+        if kind == "readinessProbe" and "terminationGracePeriodSeconds" in probe:
+            yield (
+                f"has {kind} of container {container['name']} with terminationGracePeriodSeconds: nothing is ended for "
+                "it, leave it out"
+            )
+        actions = [action for action in ACTIONS if action in probe]
+        if probe and len(actions) != 1:
+            yield (
+                f"has {kind} of container {container['name']} with {' and '.join(actions) or 'no action'}: write one "
+                f"of {', '.join(ACTIONS)}"
+            )
         for action in ("httpGet", "tcpSocket", "grpc"):
             port = probe.get(action, {}).get("port")
             if port is not None and port not in offered:

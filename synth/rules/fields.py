@@ -10,13 +10,22 @@ from typing import Any
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
 from synth.mesh import ServedHost
-from synth.names import DURATION, LABEL, LABEL_LENGTH, SUBDOMAIN, SUBDOMAIN_LENGTH
+from synth.names import (
+    DATA_KEY,
+    DURATION,
+    LABEL,
+    LABEL_LENGTH,
+    SERVICE_LABEL,
+    SUBDOMAIN,
+    SUBDOMAIN_LENGTH,
+)
 from synth.pods import containers
 from synth.quantity import quantity
 from synth.rules.containers import check_containers
 from synth.rules.metadata import check_metadata
 from synth.rules.pods import check_pods
 from synth.rules.secrets import check_secrets
+from synth.rules.times import check_times
 from synth.tree import Object
 
 # What cdk8s appends to a name that it makes up from a construct's path.
@@ -25,6 +34,10 @@ MADE_UP_NAME = re.compile(r".*-c[0-9a-f]{7}")
 
 # Kinds whose name becomes part of a host name or the value of a label, both of at most 63 characters.
 LABEL_NAMED = frozenset({"Namespace", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+# Controllers lengthen a name, by a number or a hash, and put what comes out into a label or a host name.
+LENGTHS = {"CronJob": 52, "StatefulSet": 52}
+# What Flux applies carries the Kustomization's name in a label.
+LABELLED = frozenset({"Kustomization", "HelmRelease"})
 # Kinds whose name is a path segment, like system:auth-delegator.
 FREELY_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 
@@ -38,6 +51,13 @@ DURATIONS = (
 TIMED = frozenset({"GitRepository", "Kustomization", "Certificate", "VirtualService", "DestinationRule"})
 """Kinds in which those fields are durations wherever they stand; a HelmRelease's values may be anything."""
 
+LEAST_BYTES = 1024 * 1024
+"""Less than this of memory or storage is of no use: somebody forgot the unit."""
+LARGEST = {
+    "cpu": ("48", "write m for thousandths of a core, as in 500m"),
+    "memory": ("512Gi", "write Mi for mebibytes, as in 256Mi"),
+}
+"""What no container can have, with what may have been meant."""
 DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
 PORT_NUMBERS = range(1, 65536)
 HIGHEST_PRIORITY = 1_000_000_000
@@ -65,6 +85,8 @@ def check_fields(subject: Object) -> Iterator[str]:
             yield from _check_durations(mapping, path)
     yield from _check_hosts(subject)
     yield from _check_priority(subject)
+    yield from _check_keys(subject)
+    yield from check_times(subject)
     yield from check_secrets(document)
     if containers(document):
         yield from check_containers(document)
@@ -75,16 +97,20 @@ def _check_name(subject: Object) -> Iterator[str]:
     name = subject.name
     if subject.kind in FREELY_NAMED:
         return
-    if subject.kind in LABEL_NAMED:
-        pattern, length, sort = LABEL, LABEL_LENGTH, "lower case letters, digits and -"
+    if subject.kind == "Service":
+        pattern, sort = SERVICE_LABEL, "lower case letters, digits and -, a letter first,"
+    elif subject.kind in LABEL_NAMED:
+        pattern, sort = LABEL, "lower case letters, digits and -,"
     else:
-        pattern, length, sort = SUBDOMAIN, SUBDOMAIN_LENGTH, "lower case letters, digits, - and ."
+        pattern, sort = SUBDOMAIN, "lower case letters, digits, - and .,"
+    short = subject.kind in LABEL_NAMED | LABELLED
+    length = LENGTHS.get(subject.kind, LABEL_LENGTH if short else SUBDOMAIN_LENGTH)
     if not name:
         yield "has no metadata.name: give it one"
     elif len(name) > length:
         yield f"has a name of {len(name)} characters: Kubernetes takes at most {length}"
     elif not pattern.fullmatch(name):
-        yield f"is not a valid name: use {sort}, with a letter or digit at both ends"
+        yield f"is not a valid name: use {sort} with a letter or digit at both ends"
     elif MADE_UP_NAME.fullmatch(name):
         yield "has a name that cdk8s made up: give it a metadata.name of its own"
 
@@ -119,6 +145,7 @@ def _check_quantities(mapping: Document, path: str) -> Iterator[str]:
         amounts = mapping.get(field)
         for resource, amount in amounts.items() if isinstance(amounts, dict) else ():
             yield from _check_quantity(f"{_join(path, field)}.{resource}", amount, in_bytes=resource in BYTES)
+    yield from _check_size(mapping, path)
 
 
 def _check_quantity(path: str, amount: object, *, in_bytes: bool) -> Iterator[str]:
@@ -129,6 +156,21 @@ def _check_quantity(path: str, amount: object, *, in_bytes: bool) -> Iterator[st
         return
     if in_bytes and number != number.to_integral_value():
         yield f"has {path} {amount}, which is {number} bytes: m is for thousandths, write Mi for mebibytes"
+    elif in_bytes and 0 < number < LEAST_BYTES:
+        yield f"has {path} {amount}, which is {number} bytes: write the unit too, as in {amount}Mi"
+
+
+def _check_size(resources: Document, path: str) -> Iterator[str]:
+    for field in ("requests", "limits"):
+        amounts = resources.get(field)
+        for resource, amount in amounts.items() if isinstance(amounts, dict) else ():
+            most, meant = LARGEST.get(resource, ("", ""))
+            try:
+                too_much = most and quantity(amount) > quantity(most)
+            except ValueError:
+                continue
+            if too_much:
+                yield f"has {_join(path, field)}.{resource} {amount}, more than the {most} of a large node: {meant}"
 
 
 def _check_limits(resources: Document, path: str) -> Iterator[str]:
@@ -152,6 +194,13 @@ def _check_durations(mapping: Document, path: str) -> Iterator[str]:
         text = mapping.get(field)
         if isinstance(text, str) and not DURATION.fullmatch(text):
             yield f"has {_join(path, field)} {text!r}: a duration is a number and ms, s, m or h, as in 10s or 1m30s"
+
+
+def _check_keys(subject: Object) -> Iterator[str]:
+    for field in ("data", "binaryData", "stringData") if subject.kind in ("ConfigMap", "Secret") else ():
+        for key in subject.document.get(field) or {}:
+            if not DATA_KEY.fullmatch(key):
+                yield f"has {field}[{key}], which is not a key: use letters, digits, -, _ and ., as in settings.yaml"
 
 
 def _check_priority(subject: Object) -> Iterator[str]:

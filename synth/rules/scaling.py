@@ -53,6 +53,8 @@ def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("PodDisruptionBudget"):
         labels = selected_labels(item.spec.get("selector"))
         targets = cluster.selected(item.namespace, labels)
+        if both := [field for field in ("minAvailable", "maxUnavailable") if field in item.spec][1:]:
+            yield Violation(item, f"has minAvailable and {both[0]}: Kubernetes takes one, keep maxUnavailable")
         if not targets:
             yield Violation(
                 item,

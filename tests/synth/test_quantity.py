@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from synth.quantity import as_quantity, quantity
+from synth.quantity import as_quantity, quantity, seconds
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,16 @@ def test_an_amount_that_no_unit_keeps_whole_stays_as_it_is() -> None:
 def test_an_exponent_beyond_all_reason_is_no_quantity() -> None:
     with pytest.raises(ValueError, match="'1e9999999' is not a quantity"):
         quantity("1e9999999")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("90s", "90"), ("1m30s", "90"), ("1.5h", "5400"), ("250ms", "0.25"), ("0s", "0")]
+)
+def test_a_duration_is_so_many_seconds(text: str, number: str) -> None:
+    assert seconds(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "10", "1d", "5 s", "1m-3s"])
+def test_what_is_not_a_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration: write a number and ms, s, m or h"):
+        seconds(text)

@@ -290,3 +290,82 @@ def test_the_highest_priorities_are_the_clusters_own() -> None:
     assert list(check_fields(highest)) == []
     above = Object({**priority, "value": 1_000_000_001}, "charts/wiki.py", "deploy/apps/wiki/it.yaml")
     assert list(check_fields(above)) == ["has the value 1000000001: above 1000000000 are the cluster's own classes"]
+
+
+def named(kind: str, name: str) -> list[str]:
+    document = {"apiVersion": "x/v1", "kind": kind, "metadata": {"name": name, "namespace": "wiki"}}
+    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "problem"),
+    [
+        ("Service", "2048", "is not a valid name: use lower case letters, digits and -, a letter first, with a letter"),
+        ("Service", "w" * 64, "has a name of 64 characters: Kubernetes takes at most 63"),
+        ("CronJob", "w" * 53, "has a name of 53 characters: Kubernetes takes at most 52"),
+        ("StatefulSet", "w" * 53, "has a name of 53 characters: Kubernetes takes at most 52"),
+        ("Kustomization", "w" * 64, "has a name of 64 characters: Kubernetes takes at most 63"),
+        ("Namespace", "wiki.web", "is not a valid name: use lower case letters, digits and -, with a letter"),
+        ("ConfigMap", "wiki_web", "is not a valid name: use lower case letters, digits, - and ., with a letter"),
+    ],
+)
+def test_a_name_is_as_its_kind_takes_it(kind: str, name: str, problem: str) -> None:
+    (told,) = named(kind, name)
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("Service", "w2048"),
+        ("Deployment", "2048"),
+        ("Namespace", "2048"),
+        ("CronJob", "w" * 52),
+        ("ConfigMap", "wiki.web"),
+        ("ServiceAccount", "w" * 253),
+        ("Kustomization", "apps.wiki"),
+    ],
+)
+def test_another_kind_may_take_what_one_does_not(kind: str, name: str) -> None:
+    assert named(kind, name) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "amount", "problem"),
+    [
+        ("requests/memory", "32", "requests.memory 32, which is 32 bytes: write the unit too, as in 32Mi"),
+        ("requests/ephemeral-storage", "64k", "requests.ephemeral-storage 64k, which is 64000 bytes: write the unit"),
+        ("limits/cpu", "500", "limits.cpu 500, more than the 48 of a large node: write m for thousandths of a core"),
+        ("limits/cpu", "50", "limits.cpu 50, more than the 48 of a large node"),
+        ("limits/memory", "256Ti", "limits.memory 256Ti, more than the 512Gi of a large node: write Mi for mebibytes"),
+    ],
+)
+def test_an_amount_that_no_node_has_or_nothing_could_use_gives_its_sentence(
+    path: str, amount: str, problem: str
+) -> None:
+    (told,) = problems("Deployment", f"{CONTAINER}/resources/{path}", amount)
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("path", "amount"), [("limits/cpu", "32"), ("limits/memory", "64Gi"), ("requests/memory", "1Mi")]
+)
+def test_an_amount_may_be_large_or_small(path: str, amount: str) -> None:
+    assert problems("Deployment", f"{CONTAINER}/resources/{path}", amount) == []
+
+
+def test_a_quota_may_count_what_containers_may_not_ask() -> None:
+    assert problems("ResourceQuota", "spec/hard", {"limits.cpu": "500", "requests.storage": "0"}) == []
+
+
+@pytest.mark.parametrize("key", ["settings file", "a/b", "..", ".", "..data", "k" * 254, ""])
+def test_what_cannot_be_a_file_is_not_a_key(key: str) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {key: "x"}}
+    (told,) = check_fields(Object(settings, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))
+    assert f"has data[{key}], which is not a key" in told
+
+
+@pytest.mark.parametrize("key", ["settings.yaml", ".hidden", "KEY_1", "a..b", "k" * 253])
+def test_what_can_be_a_file_is_a_key(key: str) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {key: "x"}}
+    assert list(check_fields(Object(settings, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []

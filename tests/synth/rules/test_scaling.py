@@ -260,3 +260,9 @@ def test_no_pods_need_not_let_one_go() -> None:
     documents = unlimited()
     put(find(documents, "Deployment"), "spec/replicas", 0)
     assert sentences([*documents, budget(maxUnavailable="50%")]) == []
+
+
+def test_a_budget_has_one_bound() -> None:
+    assert sentences([*scaled()[:-1], budget(minAvailable=1, maxUnavailable=1)]) == [
+        "PodDisruptionBudget wiki has minAvailable and maxUnavailable: Kubernetes takes one, keep maxUnavailable"
+    ]
