@@ -9,6 +9,11 @@ from synth.pods import Port, containers, declared, pod_labels, selected_labels, 
 from synth.tree import Object
 
 DIRECTIONS = {"Ingress": "ingress", "Egress": "egress"}
+PEERS = {"Ingress": "from", "Egress": "to"}
+OPEN = {
+    "Ingress": "which lets everybody in: name who may, or write ipBlock 0.0.0.0/0 where everybody is meant",
+    "Egress": "which lets pods out to everywhere: name where, or write ipBlock 0.0.0.0/0 where everywhere is meant",
+}
 # What a sidecar listens on for others: https://istio.io/latest/docs/ops/deployment/application-requirements/
 SIDECAR_PORTS: tuple[Port, ...] = tuple(Port(number) for number in (15008, 15020, 15021, 15090))
 # What a pod with a sidecar has to reach, and the ports it may have. OpenShift's DNS listens on 5353.
@@ -24,10 +29,10 @@ def network_policies_select_pods(cluster: Cluster) -> Iterator[Violation]:
                 f"selects {f'pods with {shown(labels)}' if labels else 'all pods'} in namespace {item.namespace}, "
                 "but there are none: use the labels of a workload",
             )
-        for direction, key in (("ingress", "from"), ("egress", "to")):
-            for rule in item.spec.get(direction, []):
-                for peer in rule.get(key, []):
-                    yield from _peer_exists(cluster, item, direction, peer)
+        for direction, field in DIRECTIONS.items():
+            for rule in item.spec.get(field) or []:
+                for peer in rule.get(PEERS[direction]) or []:
+                    yield from _peer_exists(cluster, item, field, peer)
 
 
 def _peer_exists(cluster: Cluster, policy: Object, direction: str, peer: Document) -> Iterator[Violation]:
@@ -59,6 +64,9 @@ def network_policies_are_whole(cluster: Cluster) -> Iterator[Violation]:
         for direction, field in DIRECTIONS.items():
             if types and direction not in types and item.spec.get(field):
                 yield Violation(item, f"has rules for {field} without effect: add {direction} to its policyTypes")
+            for rule in item.spec.get(field) or []:
+                if not rule.get(PEERS[direction]):
+                    yield Violation(item, f"has a rule for {field} with no {PEERS[direction]}, {OPEN[direction]}")
         yield from _open_ports_are_there(cluster, item)
 
 
@@ -74,8 +82,8 @@ def _open_ports_are_there(cluster: Cluster, policy: Object) -> Iterator[Violatio
     if not offers or not all(offers):
         return
     offered = [port for offer in offers for port in offer]
-    for rule in policy.spec.get("ingress", []):
-        for port in rule.get("ports", []):
+    for rule in policy.spec.get("ingress") or []:
+        for port in rule.get("ports") or []:
             if "port" in port and not any(_covers(port, offer) for offer in offered):
                 yield Violation(
                     policy,
@@ -127,11 +135,11 @@ def _policies_for(cluster: Cluster, workload: Object, direction: str) -> list[Ob
 
 
 def _rules(policies: list[Object], field: str) -> list[Document]:
-    return [rule for policy in policies for rule in policy.spec.get(field, [])]
+    return [rule for policy in policies for rule in policy.spec.get(field) or []]
 
 
 def _opens(rule: Document, port: Port) -> bool:
-    opened = rule.get("ports", [])
+    opened = rule.get("ports") or []
     return not opened or any(_covers(entry, port) for entry in opened)
 
 
@@ -151,7 +159,7 @@ def routes_pass_network_policies(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _lets_in(cluster: Cluster, rule: Document, gateway: Object, namespace: str) -> bool:
-    peers = rule.get("from", [])
+    peers = rule.get("from") or []
     return not peers or any(_is_peer(cluster, peer, gateway, namespace) for peer in peers)
 
 

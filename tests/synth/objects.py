@@ -232,7 +232,14 @@ def other(kind: str, **spec: Any) -> Document:
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"template": template, **spec}}
 
 
+ANYWHERE = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+
+
 def policy(name: str, **spec: Any) -> Document:
+    """A NetworkPolicy for the wiki; its rules are for anywhere unless they say for whom."""
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        if direction in spec:
+            spec[direction] = [{peers: ANYWHERE, **rule} for rule in spec[direction]]
     metadata = {"name": name, "namespace": "wiki"}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 

@@ -175,7 +175,7 @@ def test_a_policy_that_lets_in_somebody_else_bars_the_route(path: str, value: An
         ("spec/ingress/0/ports", None),
         ("spec/ingress/0/ports", [{"port": "http"}]),
         ("spec/ingress/0/ports", [{"port": 7000, "endPort": 9000}]),
-        ("spec/ingress/0/from", None),
+        ("spec/ingress/0/from", [{"ipBlock": {"cidr": "0.0.0.0/0"}}]),
         ("spec/ingress/0/from/0/podSelector", None),
         ("spec/ingress/0/from/0/namespaceSelector", {}),
         ("spec/ingress/0/from/0/namespaceSelector", {"matchLabels": {"team": "platform"}}),
@@ -202,3 +202,23 @@ def test_a_route_inside_the_mesh_has_no_gateway_to_let_in(gateways: list[str] | 
     documents = [d for d in environment() if d["metadata"]["name"] != "allow-ingress"]
     put(find(documents, "VirtualService"), "spec/gateways", gateways)
     assert sentences(documents) == []
+
+
+@pytest.mark.parametrize("peers", [None, []])
+def test_a_rule_says_whom_it_lets_in(peers: list[Document] | None) -> None:
+    documents = environment()
+    put(find(documents, "NetworkPolicy", "allow-ingress"), "spec/ingress/0/from", peers)
+    assert sentences(documents) == [
+        "NetworkPolicy allow-ingress has a rule for ingress with no from, which lets everybody in: name who may, or "
+        "write ipBlock 0.0.0.0/0 where everybody is meant"
+    ]
+
+
+@pytest.mark.parametrize("rule", [{}, {"ports": [DNS]}, {"to": [], "ports": [DNS]}])
+def test_a_rule_says_where_it_lets_pods_out(rule: Document) -> None:
+    open_to_all = policy("allow-out", podSelector={}, policyTypes=["Egress"])
+    put(open_to_all, "spec/egress", [rule])
+    assert sentences([*environment(), open_to_all]) == [
+        "NetworkPolicy allow-out has a rule for egress with no to, which lets pods out to everywhere: name where, or "
+        "write ipBlock 0.0.0.0/0 where everywhere is meant"
+    ]
