@@ -10,6 +10,8 @@ from synth.tree import Object
 
 SECTIONS = ("http", "tls", "tcp")
 """The fields of a VirtualService that have routes."""
+ROOT_NAMESPACE = "istio-system"
+"""Where Istio's policies are for the whole mesh."""
 CLUSTER_DOMAIN = "svc.cluster.local"
 
 

@@ -5,14 +5,12 @@ from collections.abc import Iterator
 
 from synth.cluster import IN_EVERY_NAMESPACE, Cluster, Rule, Violation, shown
 from synth.manifest import Document
-from synth.mesh import ends, gateways
-from synth.pods import pod_labels, selected_labels, selects
+from synth.mesh import ROOT_NAMESPACE, ends, gateways
+from synth.pods import Port, containers, declared, pod_labels, selected_labels, selects
 from synth.tree import Object
 
 # A workload's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
 PRINCIPAL = re.compile(r"[^/]+/ns/([^/]+)/sa/([^/]+)")
-ROOT_NAMESPACE = "istio-system"
-"""Where Istio's policies are for the whole mesh."""
 AMBIENT_LABEL = "istio.io/dataplane-mode"
 """Of a namespace whose policies the node's proxy enforces: https://istio.io/latest/docs/ambient/"""
 
@@ -49,13 +47,42 @@ def _account_exists(cluster: Cluster, policy: Object, principal: str) -> Iterato
         )
 
 
+def authorization_policies_name_ports_of_pods(cluster: Cluster) -> Iterator[Violation]:
+    """The sidecar sees the port of the pod, never the Service's: a rule for another port matches no request."""
+    for item in cluster.of("AuthorizationPolicy"):
+        labels = selected_labels(item.spec.get("selector"))
+        pods = [list(declared(containers(w.document))) for w in cluster.selected(item.namespace, labels)]
+        if not pods or not all(pods):
+            continue
+        offered = list(dict.fromkeys(str(port.number) for ports in pods for port in ports))
+        named = [port for rule in _rules([item]) for to in rule.get("to") or [] for port in _ports(to)]
+        for port in dict.fromkeys(named):
+            if port not in offered:
+                yield Violation(
+                    item,
+                    f"is for requests to port {port}, which no request has: the pods listen on {', '.join(offered)}, "
+                    "name that instead of the Service's",
+                )
+
+
+def _ports(to: Document) -> list[str]:
+    return [str(port) for port in (to.get("operation") or {}).get("ports") or []]
+
+
 def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
     """Where policies say who may call a route's pods, the pods of its gateway are among them."""
     for route in cluster.of("VirtualService"):
-        for workload in {id(workload): workload for workload, _ in ends(cluster, route)}.values():
+        for workload, port in {id(workload): (workload, port) for workload, port in ends(cluster, route)}.values():
             allowing = [p for p in _authorizations(cluster, workload) if p.spec.get("action", "ALLOW") == "ALLOW"]
             for gateway in gateways(cluster, route) if allowing else ():
-                if not any(_allows(rule, gateway.namespace) for rule in _rules(allowing)):
+                callers = [rule for rule in _rules(allowing) if _allows(rule, gateway.namespace)]
+                if callers and not any(_is_for(rule, port, route.spec.get("hosts", [])) for rule in callers):
+                    yield Violation(
+                        route,
+                        f"leads to {workload}, but no AuthorizationPolicy for its pods allows a GET of "
+                        f"{', '.join(route.spec.get('hosts', []))} on port {port.number}: fit the rule's operations",
+                    )
+                if not callers:
                     yield Violation(
                         route,
                         f"leads to {workload}, but no AuthorizationPolicy for its pods lets in callers from namespace "
@@ -77,6 +104,33 @@ def _rules(policies: list[Object]) -> list[Document]:
 def _allows(rule: Document, namespace: str) -> bool:
     """Whether a rule may let in callers from a namespace, judged by the namespaces and principals that it names."""
     return "from" not in rule or any(_is_source(origin["source"], namespace) for origin in rule["from"])
+
+
+def _is_for(rule: Document, port: Port, hosts: list[str]) -> bool:
+    """Whether a rule may be for a GET of one of these hosts on a port of the pod; any path is taken to be its."""
+    wanted = {"ports": [str(port.number)], "methods": ["GET"], "hosts": hosts}
+    return "to" not in rule or any(_is_operation(to.get("operation") or {}, wanted) for to in rule["to"])
+
+
+def _is_operation(operation: Document, wanted: dict[str, list[str]]) -> bool:
+    for field, values in wanted.items():
+        patterns = operation.get(field)
+        if patterns and not any(_matches(str(pattern), value) for pattern in patterns for value in values):
+            return False
+        barred = [str(pattern) for pattern in operation.get(f"not{field.capitalize()}") or []]
+        if values and all(any(_matches(pattern, value) for pattern in barred) for value in values):
+            return False
+    return True
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Whether an exact text, or one with * at an end, is for a value; hosts may have a port behind them."""
+    if "*" in value:
+        return True
+    pattern = pattern.lower().removesuffix(":*")
+    if pattern.startswith("*"):
+        return value.lower().endswith(pattern[1:])
+    return value.lower().startswith(pattern[:-1]) if pattern.endswith("*") else value.lower() == pattern
 
 
 def _is_source(source: Document, namespace: str) -> bool:
@@ -117,6 +171,7 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
 
 RULES: tuple[Rule, ...] = (
     authorization_policies_name_what_exists,
+    authorization_policies_name_ports_of_pods,
     routes_pass_authorization_policies,
     pods_in_the_mesh_say_who_may_call,
     policies_of_the_mesh_have_a_sidecar,

@@ -226,3 +226,57 @@ def test_a_policy_that_denies_says_nothing_of_who_may() -> None:
     documents = with_sidecars(DNS, ISTIOD)
     put(documents[-1], "spec", {"action": "DENY", "rules": [{"from": [{"source": {"namespaces": ["flux-system"]}}]}]})
     assert sentences(documents) == []
+
+
+# what a request is
+
+
+def allowing(**operation: list[str]) -> list[Document]:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec/rules/0/to", [{"operation": operation}])
+    return documents
+
+
+@pytest.mark.parametrize("action", ["ALLOW", "DENY"])
+def test_a_port_that_no_request_has_gives_its_sentence(action: str) -> None:
+    documents = allowing(ports=["80"])
+    put(documents[-1], "spec/action", action)
+    told = "AuthorizationPolicy wiki is for requests to port 80, which no request has: the pods listen on 8000, name"
+    assert [sentence for sentence in sentences(documents) if sentence.startswith(told)]
+    put(documents[-1], "spec/rules/0/to", [{"operation": {"ports": ["8000"]}}])
+    assert [sentence for sentence in sentences(documents) if "no request has" in sentence] == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"methods": ["POST"]},
+        {"notMethods": ["GET"]},
+        {"hosts": ["wikki.localhost"]},
+        {"hosts": ["*.example.com"]},
+        {"notHosts": ["*.localhost"]},
+        {"notPorts": ["8000"]},
+    ],
+)
+def test_a_route_whose_requests_nobody_allows_gives_its_sentence(operation: dict[str, list[str]]) -> None:
+    assert sentences(allowing(**operation)) == [
+        "VirtualService wiki leads to Deployment wiki, but no AuthorizationPolicy for its pods allows a GET of "
+        "wiki.localhost on port 8000: fit the rule's operations"
+    ]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {},
+        {"methods": ["GET", "HEAD"]},
+        {"methods": ["*"]},
+        {"hosts": ["*.localhost"]},
+        {"hosts": ["wiki.*"]},
+        {"hosts": ["Wiki.localhost:*"]},
+        {"paths": ["/pages/*"]},
+        {"ports": ["8000"], "notMethods": ["DELETE"], "notHosts": ["other.localhost"]},
+    ],
+)
+def test_a_route_may_be_allowed_in_many_ways(operation: dict[str, list[str]]) -> None:
+    assert sentences(allowing(**operation)) == []
