@@ -56,6 +56,15 @@ def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
                 f"is to be signed by {kind} {reference.get('name', '')}, which does not exist; there are "
                 f"{cluster.names(kind, namespace)}",
             )
+        issuer = cluster.find(kind, namespace, reference.get("name", ""))
+        solvers = ((issuer.spec.get("acme") or {}).get("solvers") or []) if isinstance(issuer, Object) else []
+        wild = [name for name in item.spec.get("dnsNames", []) if name.startswith("*")]
+        if wild and solvers and not any("dns01" in solver for solver in solvers):
+            yield Violation(
+                item,
+                f"is for {', '.join(wild)}, which {issuer} cannot prove: it has no dns01 solver, and http01 is for "
+                "whole names only: list the hosts, or give the issuer a dns01 solver",
+            )
     for item in (*cluster.of("ClusterIssuer"), *cluster.of("Issuer")):
         for solver in (item.spec.get("acme") or {}).get("solvers", []):
             name = ((solver.get("http01") or {}).get("ingress") or {}).get("ingressClassName")

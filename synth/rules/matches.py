@@ -116,6 +116,35 @@ def _conditions(match: Document) -> Document:
     return {key: repr(value) for key, value in match.items() if key != "name"}
 
 
+def redirects_end(cluster: Cluster) -> Iterator[Violation]:
+    """A redirect leads away from the requests that it answers, or a browser goes round until it gives up."""
+    for item in cluster.of("VirtualService"):
+        for route in routes(item, "http"):
+            redirect = route.entry.get("redirect")
+            if not redirect or redirect.get("authority", "") not in ("", *item.spec.get("hosts", [])):
+                continue
+            ports = [match.get("port") for match in route.matches]
+            moves = redirect.keys() & {"scheme", "port", "derivePort"} and 443 not in ports and None not in ports  # noqa: PLR2004, HTTPS
+            target = redirect.get("uri")
+            if not moves and any(_takes_path(match, target) for match in route.matches):
+                where = f"to {target}" if target else "to the same path"
+                yield Violation(
+                    item,
+                    f"has http route {route.name} redirect {where}, which it matches again, for ever: match the other "
+                    "paths or the other port alone, or redirect elsewhere",
+                )
+
+
+def _takes_path(match: Document, path: str | None) -> bool:
+    """Whether a match takes a path; the same path it always takes."""
+    uri = match.get("uri") or {}
+    if path is None or not uri:
+        return True
+    if "exact" in uri:
+        return bool(uri["exact"] == path)
+    return "prefix" in uri and path.startswith(uri["prefix"])
+
+
 def nothing_is_done_twice(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("VirtualService"):
         for route in routes(item, "http"):
@@ -152,5 +181,6 @@ RULES: tuple[Rule, ...] = (
     routes_fit_a_server,
     names_in_the_greeting_are_hosts,
     routes_can_be_taken,
+    redirects_end,
     nothing_is_done_twice,
 )

@@ -233,3 +233,12 @@ def test_an_issuer_answers_challenges_through_an_ingress_class() -> None:
 @pytest.mark.parametrize("solver", [{}, {"dns01": {"rfc2136": {}}}, {"http01": {}}, {"http01": {"ingress": {}}}])
 def test_a_solver_may_need_no_ingress_class(solver: Document) -> None:
     assert sentences([*environment(), solved_by(solver)]) == []
+
+
+def test_a_name_for_all_hosts_takes_an_issuer_that_asks_dns() -> None:
+    wild = certificate(dnsNames=["*.example.com", "example.com"])
+    (told,) = sentences([*environment(), solved_by({"http01": {}}), wild])
+    assert told.startswith("Certificate wiki is for *.example.com, which ClusterIssuer acme cannot prove")
+    assert sentences([*environment(), solved_by({"http01": {}}, {"dns01": {"rfc2136": {}}}), wild]) == []
+    assert sentences([*environment(), ISSUER, wild]) == []
+    assert sentences([*environment(), solved_by({"http01": {}}), certificate(dnsNames=["example.com"])]) == []

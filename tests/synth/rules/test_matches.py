@@ -206,3 +206,43 @@ def test_a_request_that_may_be_done_twice_is_tried_again(method: Document) -> No
 )
 def test_a_request_that_did_not_arrive_is_tried_again(retries: Document) -> None:
     assert sentences(routed({"retries": retries})) == []
+
+
+# redirects
+
+
+def redirected(redirect: Document, *matched: Document) -> list[str]:
+    documents = environment()
+    match = {"match": list(matched)} if matched else {}
+    put(find(documents, "VirtualService"), "spec/http", [{**match, "redirect": redirect}])
+    return said((matches.redirects_end,), documents)
+
+
+@pytest.mark.parametrize(
+    ("redirect", "matched"),
+    [
+        ({"uri": "/home"}, []),
+        ({"uri": "/home"}, [{"uri": {"prefix": "/"}}]),
+        ({"uri": "/home", "authority": "wiki.localhost"}, [{"uri": {"exact": "/home"}}]),
+        ({"scheme": "https"}, []),
+        ({"scheme": "https"}, [{"port": 443}]),
+        ({"redirectCode": 302}, [{"uri": {"exact": "/old"}}]),
+    ],
+)
+def test_a_redirect_to_what_it_matches_gives_its_sentence(redirect: Document, matched: list[Document]) -> None:
+    (told,) = redirected(redirect, *matched)
+    assert told.startswith("VirtualService wiki has http route 1 redirect to")
+    assert "which it matches again, for ever" in told
+
+
+@pytest.mark.parametrize(
+    ("redirect", "matched"),
+    [
+        ({"uri": "/new"}, [{"uri": {"exact": "/old"}}]),
+        ({"uri": "/new"}, [{"uri": {"prefix": "/old"}}]),
+        ({"scheme": "https"}, [{"port": 80}]),
+        ({"authority": "www.example.com"}, []),
+    ],
+)
+def test_a_redirect_leads_elsewhere(redirect: Document, matched: list[Document]) -> None:
+    assert redirected(redirect, *matched) == []

@@ -98,7 +98,8 @@ def test_a_volume_for_one_pod_has_one_workload() -> None:
     documents = beside("Job", affinity=BESIDE)
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOncePod"])
     assert sentences(documents) == [
-        "Job other mounts PersistentVolumeClaim pages, as Deployment wiki does, and one pod alone can: give it another volume"
+        "Job other mounts PersistentVolumeClaim pages, as Deployment wiki does, and one pod alone can: give it another "
+        "volume"
     ]
 
 
