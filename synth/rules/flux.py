@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
+from synth.manifest import Document
 from synth.mesh import gateway_references
 from synth.pods import WORKLOADS, references
 from synth.tree import KUSTOMIZATION_FILE, Object
@@ -146,6 +147,49 @@ def _needed_by(item: Object) -> Iterator[tuple[str, str, str]]:
         yield kind, "" if kind in CLUSTER_SCOPED else item.namespace, item.spec["issuerRef"]["name"]
 
 
+def nothing_is_suspended(cluster: Cluster) -> Iterator[Violation]:
+    """Suspended in Git, an object is never applied again, and nothing reports it."""
+    for item in cluster.objects:
+        if item.group.endswith("toolkit.fluxcd.io") and item.spec.get("suspend") is True:
+            yield Violation(
+                item, "is suspended, so Flux leaves it as it is for ever: leave suspend out, and use `flux suspend`"
+            )
+
+
+def nothing_waits_for_what_it_applies(cluster: Cluster) -> Iterator[Violation]:
+    appliers = _appliers(cluster)
+    known = {(item.namespace, item.name): item for item in _kustomizations(cluster)}
+    needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in known.values()}
+    for item in known.values():
+        circle = item.name in _reached(needs, item.name)
+        for needed in item.spec.get("dependsOn", []):
+            found = known.get((needed.get("namespace", item.namespace), needed["name"]))
+            if found and not circle and _applier(appliers, found.folder) is item:
+                yield Violation(item, f"waits for {found}, which it applies itself: drop that from its dependsOn")
+
+
+def what_flux_reads_is_there(cluster: Cluster) -> Iterator[Violation]:
+    """Where Flux takes variables, values and charts from."""
+    for item in _kustomizations(cluster):
+        for source in (item.spec.get("postBuild") or {}).get("substituteFrom") or []:
+            yield from _is_there(cluster, item, source, "takes variables from")
+    for item in cluster.of("HelmRelease"):
+        for source in item.spec.get("valuesFrom") or []:
+            yield from _is_there(cluster, item, source, "takes values from")
+        chart = ((item.spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or item.spec.get("chartRef") or {}
+        if chart:
+            yield from _is_there(cluster, item, chart, "takes its chart from")
+        else:
+            yield Violation(item, "has no chart: name it in spec.chart, or in spec.chartRef")
+
+
+def _is_there(cluster: Cluster, item: Object, reference: Document, takes: str) -> Iterator[Violation]:
+    kind, name = reference.get("kind", ""), reference.get("name", "")
+    namespace = reference.get("namespace", item.namespace)
+    if not reference.get("optional") and not cluster.find(kind, namespace, name):
+        yield Violation(item, f"{takes} {kind} {name} in namespace {namespace}, {cluster.unknown(kind, namespace)}")
+
+
 def what_is_kept_has_a_namespace_that_is(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.objects:
         namespace = cluster.find("Namespace", "", item.namespace)
@@ -166,5 +210,8 @@ RULES: tuple[Rule, ...] = (
     everything_is_applied_once,
     dependencies_are_ready_in_time,
     what_objects_need_is_applied_before,
+    nothing_is_suspended,
+    nothing_waits_for_what_it_applies,
+    what_flux_reads_is_there,
     what_is_kept_has_a_namespace_that_is,
 )

@@ -175,10 +175,17 @@ def put(document: Document, path: str, value: Any) -> None:
 
 
 def tree(documents: list[Document]) -> Tree:
-    """Each document in a file of its own below deploy/apps/wiki."""
-    files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
+    """Each document in a file of its own below deploy/apps/wiki, Flux's below deploy/platform/wiki."""
+    files = {
+        f"deploy/{_unit(document)}/wiki/{index}.yaml": File((document,), WIKI)
+        for index, document in enumerate(documents)
+    }
     listings = {f"deploy/{folder}/kustomization.yaml": File((KUSTOMIZATION,), WIKI) for folder in ("apps", "platform")}
     return Tree({**files, **listings})
+
+
+def _unit(document: Document) -> str:
+    return "platform" if document["metadata"].get("namespace") == "flux-system" else "apps"
 
 
 def said(rules: Iterable[Rule], documents: list[Document], *provided: Provided) -> list[str]:

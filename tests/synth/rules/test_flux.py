@@ -187,3 +187,76 @@ def test_a_namespace_that_others_bring_is_theirs_to_keep() -> None:
     documents = environment()
     put(find(documents, "Gateway"), "metadata/annotations", {PRUNE: "disabled"})
     assert sentences(documents) == []
+
+
+# what stops Flux
+
+
+@pytest.mark.parametrize("kind", ["Kustomization", "GitRepository"])
+def test_what_is_suspended_in_git_gives_its_sentence(kind: str) -> None:
+    documents = environment()
+    suspended = find(documents, kind)
+    suspended.setdefault("spec", {})["suspend"] = True
+    assert sentences(documents) == [
+        f"{kind} {suspended['metadata']['name']} is suspended, so Flux leaves it as it is for ever: leave suspend out, "
+        "and use `flux suspend`"
+    ]
+    suspended["spec"]["suspend"] = False
+    assert sentences(documents) == []
+
+
+def test_a_cron_job_may_be_suspended() -> None:
+    job = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "now-and-then", "namespace": "wiki"}}
+    assert sentences([*environment(), {**job, "spec": {"suspend": True}}]) == []
+
+
+def test_a_kustomization_does_not_wait_for_what_it_applies() -> None:
+    documents = environment()
+    assert said((flux.nothing_waits_for_what_it_applies,), documents) == []
+    files = {path.replace("platform/wiki", "apps/wiki"): file for path, file in tree(documents).files.items()}
+    (told,) = flux.nothing_waits_for_what_it_applies(Cluster(Tree(files), PROVIDED))
+    assert str(told) == (
+        "wiki: Kustomization apps waits for Kustomization platform, which it applies itself: drop that from its "
+        "dependsOn (charts/wiki.py)"
+    )
+
+
+@pytest.mark.parametrize(("optional", "count"), [(False, 1), (True, 0)])
+def test_variables_come_from_what_is_there(optional: bool, count: int) -> None:
+    documents = environment()
+    source = {"kind": "ConfigMap", "name": "cluster", "optional": optional}
+    put(find(documents, "Kustomization", "apps"), "spec/postBuild", {"substituteFrom": [source]})
+    found = said((flux.what_flux_reads_is_there,), documents)
+    assert len(found) == count
+    assert all("takes variables from ConfigMap cluster in namespace flux-system, which is neither" in t for t in found)
+    metadata = {"name": "cluster", "namespace": "flux-system"}
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    assert said((flux.what_flux_reads_is_there,), [*documents, made]) == []
+
+
+def release(**spec: Any) -> Document:
+    metadata = {"name": "istiod", "namespace": "flux-system"}
+    return {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": metadata, "spec": spec}
+
+
+def charted(name: str) -> dict[str, Any]:
+    return {"chart": {"spec": {"chart": "istiod", "sourceRef": {"kind": "GitRepository", "name": name}}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (charted("flux-sistem"), ["takes its chart from GitRepository flux-sistem in namespace flux-system, which is"]),
+        ({"chartRef": {"kind": "OCIRepository", "name": "istiod"}}, ["takes its chart from OCIRepository istiod in"]),
+        ({}, ["has no chart: name it in spec.chart"]),
+        (
+            {**charted("flux-system"), "valuesFrom": [{"kind": "Secret", "name": "values"}]},
+            ["takes values from Secret values in namespace flux-system, which is"],
+        ),
+        (charted("flux-system"), []),
+    ],
+)
+def test_a_release_finds_its_chart_and_its_values(spec: dict[str, Any], told: list[str]) -> None:
+    found = said((flux.what_flux_reads_is_there,), [*environment(), release(**spec)])
+    assert len(found) == len(told)
+    assert all(fragment in sentence for fragment, sentence in zip(told, found, strict=True))
