@@ -15,8 +15,8 @@ from facts.images import images
 from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
-from synth.checks import check
 from synth.cluster import Provided
+from synth.rules import check
 from synth.tree import Folder, Tree, render
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from synth.fields import SUBDOMAIN
+from synth.names import SUBDOMAIN
 from synth.quantity import quantity
 
 SCP_ADDRESS = re.compile(r"(\w+@[\w.-]+):(?!/)(.+)")

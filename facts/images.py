@@ -10,7 +10,7 @@ import yaml
 
 from facts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
-from synth.fields import DIGEST, TAG
+from synth.names import DIGEST, TAG
 from synth.plain import is_text, repeated
 
 IMAGES_FILE = Path(__file__).parent.parent / "images.yaml"

@@ -96,7 +96,7 @@ def compile_synthetic(count: int) -> None:
     from facts.environments import LOCAL
     from facts.images import Image
     from facts.provided import provided
-    from synth.checks import check
+    from synth.rules import check
     from synth.tree import Folder, render
 
     def app_chart(index: int) -> App:

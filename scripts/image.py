@@ -10,7 +10,7 @@ from facts.images import image as image_of
 from scripts import options
 from scripts.cluster import k3d_cluster
 from scripts.tools import ROOT, Tools
-from synth.fields import TAG
+from synth.names import TAG
 
 WIKI = "graphwiki"
 DOCKERFILE = ROOT / "containers" / "graphwiki" / "Dockerfile"

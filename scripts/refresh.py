@@ -12,12 +12,11 @@ import click
 from facts.versions import pinned
 from scripts.go import build, copied, module_file
 from scripts.toolbox import tool
-from scripts.tools import CACHE, ROOT, Tools, available, wanted
+from scripts.tools import CACHE, CRDS, ROOT, Tools, available, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
 
-CRDS = ROOT / "imports" / "crds"
 FLUX_MODULE = "github.com/fluxcd/flux2/v2"
 FLUX_COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller", "notification-controller")
 

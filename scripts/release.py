@@ -10,7 +10,7 @@ from facts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse, read
 from scripts import options
 from scripts.tools import ROOT
 from synth import DefinitionError
-from synth.fields import DIGEST, TAG
+from synth.names import DIGEST, TAG
 from synth.plain import quoted
 from synth.publish import publish, summary, write_file
 from synth.runtime import start

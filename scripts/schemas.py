@@ -12,11 +12,9 @@ from typing import Any
 import kubernetes_validate
 
 from facts.versions import pinned
-from scripts.tools import ROOT
+from scripts.tools import CRDS
 from synth import DefinitionError
 from synth.manifest import load
-
-CRDS = ROOT / "imports" / "crds"
 
 Schema = dict[str, Any]
 

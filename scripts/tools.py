@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from facts.versions import pinned
+from synth import ROOT as ROOT  # noqa: PLC0414, the scripts have it from here
 from synth import ToolError
 
-ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
+CRDS = ROOT / "imports" / "crds"
 
 
 def wanted(tool: str) -> str:

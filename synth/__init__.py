@@ -3,6 +3,11 @@
 Knows Kubernetes, Kustomize, Istio and Flux; knows nothing of GraphWiki.
 """
 
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+"""The folder of this checkout, which every other path is below."""
+
 
 class DefinitionError(Exception):
     """The definition or the tree is wrong: exit code 1. The text is whole sentences, one a line."""

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from synth.manifest import Document
-from synth.pods import containers, pod_spec, pod_template
+from synth.pods import WORKLOADS, pod_labels
 from synth.tree import Object, Tree
 
 # `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
@@ -23,8 +22,7 @@ CLUSTER_SCOPED = frozenset(
         "StorageClass",
     }
 )
-WORKLOADS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
-EVERYWHERE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
+IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """The label that every namespace has with its own name as the value, set by Kubernetes."""
 
@@ -121,42 +119,9 @@ class Cluster:
 
 
 Rule = Callable[[Cluster], Iterator[Violation]]
-
-
-def pod_labels(document: Document) -> dict[str, str]:
-    return (pod_template(document).get("metadata") or {}).get("labels") or {}
+"""What must hold across the objects of one environment: what of them breaks it."""
 
 
 def shown(labels: Mapping[str, str]) -> str:
+    """Labels as `kubectl` takes them."""
     return ",".join(f"{key}={value}" for key, value in labels.items())
-
-
-def references(workload: Document) -> Iterator[tuple[str, str]]:
-    """Kind and name of every object that the pods of a workload cannot start without."""
-    pod = pod_spec(workload)
-    if account := pod.get("serviceAccountName"):
-        yield "ServiceAccount", account
-    if priority := pod.get("priorityClassName"):
-        yield "PriorityClass", priority
-    for secret in pod.get("imagePullSecrets", []):
-        yield "Secret", secret["name"]
-    for volume in pod.get("volumes", []):
-        projected = (volume.get("projected") or {}).get("sources", [])
-        for source in (volume, *projected):
-            yield from _required(source.get("persistentVolumeClaim"), "PersistentVolumeClaim", "claimName")
-            yield from _required(source.get("configMap"), "ConfigMap", "name")
-            yield from _required(source.get("secret"), "Secret", "secretName" if source is volume else "name")
-    for container in containers(workload):
-        for source in (
-            *container.get("envFrom", []),
-            *(v.get("valueFrom") or {} for v in container.get("env", [])),
-        ):
-            for key in ("configMapRef", "configMapKeyRef"):
-                yield from _required(source.get(key), "ConfigMap", "name")
-            for key in ("secretRef", "secretKeyRef"):
-                yield from _required(source.get(key), "Secret", "name")
-
-
-def _required(reference: Document | None, kind: str, key: str) -> Iterator[tuple[str, str]]:
-    if reference and not reference.get("optional"):
-        yield kind, reference[key]

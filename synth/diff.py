@@ -106,7 +106,7 @@ def _is_list_of_entries(value: Any) -> bool:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Whether two values are the same in YAML, where true is no 1."""
+    """Whether two values are the same in YAML, where true and 1 are not."""
     if type(before) is not type(after):
         return False
     if isinstance(before, dict):
@@ -122,7 +122,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _entries(items: list[Document], by_name: bool) -> dict[str, Any]:
-    """A list by the names of its entries, which their paths say, or by their numbers."""
+    """The entries of a list by their names, which go into the path, or by their numbers."""
     if not by_name:
         return {str(index): item for index, item in enumerate(items)}
     named = zip(_names(items), items, strict=True)
@@ -130,7 +130,7 @@ def _entries(items: list[Document], by_name: bool) -> dict[str, Any]:
 
 
 def _names(items: list[Document]) -> list[str]:
-    """The name of each entry, or of its port; none at all where one has none or two have the same."""
+    """The name of each entry, or of its port; empty where an entry has none or two have the same."""
     names = [str(item.get("name") or _port(item).get("name") or "") for item in items]
     return names if len(set(names) - {""}) == len(items) else []
 
@@ -154,7 +154,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_ambiguous(text: str) -> bool:
-    """Whether a text without quotes would be no text, or not one line."""
+    """Whether YAML would read a text without quotes as something else, or as more than one line."""
     try:
         json.loads(text)
     except json.JSONDecodeError:
@@ -214,7 +214,7 @@ def _fields_as_markdown(change: ObjectChange, names: tuple[str, str]) -> Iterato
 
 
 def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """Lines of Markdown that show only their title until somebody asks."""
+    """Lines of Markdown folded away under their title until a reader opens them."""
     yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>")
 
 
@@ -234,7 +234,10 @@ def counts(changes: Iterable[ObjectChange]) -> dict[Change, int]:
 
 
 def hosts(objects: Iterable[Object]) -> dict[str, tuple[str, str]]:
-    """Of every route by its name, with the namespace where it takes that: its namespace, and its hosts in one text."""
+    """The namespace and the hosts, in one text, of each VirtualService by its name.
+
+    Where two have one name, `namespace/name` tells them apart.
+    """
     routes = [item for item in objects if item.kind == "VirtualService"]
     names = Counter(item.name for item in routes)
     return {

@@ -1,7 +1,9 @@
-"""Kubernetes quantities: text to number and back."""
+"""Kubernetes quantities, text to number and back, and durations."""
 
 import re
 from decimal import Decimal
+
+from synth.names import DURATION
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]{1,3})?")
@@ -15,15 +17,31 @@ def quantity(text: object) -> Decimal:
     """The number that a Kubernetes quantity stands for: `quantity("250m")` is 0.25, in the resource's own unit.
 
     Raises:
-        ValueError: it is no quantity; Kubernetes would refuse it.
+        ValueError: it is not a quantity; Kubernetes would refuse it.
     """
     match = QUANTITY.fullmatch(str(text))
     if match is None:
-        raise ValueError(f"{str(text)!r} is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
+        raise ValueError(f"{str(text)!r} is not a quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi")
     number, suffix = match[1], match[2] or ""
     if suffix not in SUFFIXES:
         return Decimal(number) * Decimal(10) ** int(suffix[1:])
     return Decimal(number) * SUFFIXES[suffix]
+
+
+# https://pkg.go.dev/time#ParseDuration, in the units that Flux, Istio and cert-manager are written in.
+UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+
+
+def seconds(duration: object) -> Decimal:
+    """How long a duration is: `seconds("1m30s")` is 90.
+
+    Raises:
+        ValueError: it is not a duration.
+    """
+    if not DURATION.fullmatch(str(duration)):
+        raise ValueError(f"{str(duration)!r} is not a duration: write a number and ms, s, m or h, as in 10s or 1m30s")
+    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", str(duration))
+    return sum((Decimal(number) * UNITS[unit] for number, unit in parts), Decimal(0))
 
 
 def as_quantity(number: Decimal | int, *, binary: bool) -> str:

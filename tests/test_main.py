@@ -22,7 +22,8 @@ def workshop(tmp_path: Path) -> Workshop:
         (
             "charts/graphwiki.py",
             ('Range("64Mi", "256Mi")', 'Range("64MB", "256Mi")'),
-            "'64MB' is no quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi (charts/graphwiki.py line ",
+            "'64MB' is not a quantity: write a number and a unit, as in 250m, 1.5, 64Mi or 1Gi "
+            "(charts/graphwiki.py line ",
         ),
         (
             "charts/graphwiki.py",

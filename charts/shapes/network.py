@@ -10,7 +10,7 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.typed import int_or_string
 from facts.provided import CLUSTER_DNS, DNS_PORT, ISTIOD, ISTIOD_PORT
 from synth.cluster import NAMESPACE_LABEL, Provided
-from synth.fields import SUBDOMAIN
+from synth.names import SUBDOMAIN
 
 EVERY_ADDRESS = "0.0.0.0/0"
 PRIVATE_ADDRESSES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")

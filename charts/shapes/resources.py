@@ -12,7 +12,7 @@ class Range:
     """What a container is sure to get, and what it may take at most, as Kubernetes quantities.
 
     Raises:
-        ValueError: one of them is no quantity, or the limit is below the request.
+        ValueError: one of them is not a quantity, or the limit is below the request.
     """
 
     request: str

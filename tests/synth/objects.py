@@ -1,6 +1,7 @@
 """A small, whole environment as data, for the rules to find one mistake at a time in."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 from synth.cluster import Cluster, Provided, Rule
@@ -174,13 +175,94 @@ def put(document: Document, path: str, value: Any) -> None:
 
 
 def tree(documents: list[Document]) -> Tree:
-    """Each document in a file of its own below deploy/apps/wiki."""
-    files = {f"deploy/apps/wiki/{index}.yaml": File((document,), WIKI) for index, document in enumerate(documents)}
+    """Each document in a file of its own below deploy/apps/wiki, Flux's below deploy/platform/wiki."""
+    files = {
+        f"deploy/{_unit(document)}/wiki/{index}.yaml": File((document,), WIKI)
+        for index, document in enumerate(documents)
+    }
     listings = {f"deploy/{folder}/kustomization.yaml": File((KUSTOMIZATION,), WIKI) for folder in ("apps", "platform")}
     return Tree({**files, **listings})
+
+
+def _unit(document: Document) -> str:
+    return "platform" if document["metadata"].get("namespace") == "flux-system" else "apps"
 
 
 def said(rules: Iterable[Rule], documents: list[Document], *provided: Provided) -> list[str]:
     """What these rules say, without the folder and the module; `provided` is there beside what is always provided."""
     cluster = Cluster(tree(documents), (*PROVIDED, *provided))
     return [f"{violation.subject} {violation.problem}" for rule in rules for violation in rule(cluster)]
+
+
+# what several tests make of it
+
+NAMED_WIKI = {"name": "wiki", "namespace": "wiki"}
+WIKI_PODS = {"matchLabels": {"app.kubernetes.io/name": "wiki"}}
+FOR_OTHER = {"matchLabels": {"app.kubernetes.io/name": "other"}}
+SPREAD = [{"topologyKey": "kubernetes.io/hostname"}]
+POD = "spec/template/spec"
+GATEWAYS = {"from": [{"source": {"principals": ["cluster.local/ns/istio-system/sa/istio-ingress"]}}]}
+DNS, ISTIOD = {"port": 53, "protocol": "UDP"}, {"port": 15012}
+
+
+def unlimited() -> list[Document]:
+    """The environment without a quota and limits of its own."""
+    return [document for document in environment() if document["kind"] not in ("ResourceQuota", "LimitRange")]
+
+
+def scaled(replicas: int = 3) -> list[Document]:
+    """The environment with several pods of the wiki: on a volume for all of them, spread, and with a budget."""
+    documents = unlimited()
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
+    wiki = find(documents, "Deployment")
+    put(wiki, "spec/replicas", replicas)
+    put(wiki, "spec/strategy", {"type": "RollingUpdate"})
+    put(wiki, f"{POD}/topologySpreadConstraints", SPREAD)
+    return [*documents, budget(maxUnavailable=1)]
+
+
+def autoscaled(**spec: Any) -> list[Document]:
+    """The same with an autoscaler in charge, of 2 to 4 pods unless told otherwise."""
+    documents = scaled()
+    put(find(documents, "Deployment"), "spec/replicas", None)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "wiki"}
+    autoscaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": dict(NAMED_WIKI)}
+    autoscaler["spec"] = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4, **spec}
+    return [*documents, autoscaler]
+
+
+def other(kind: str, **spec: Any) -> Document:
+    """One more workload, with pods like the wiki's."""
+    workload = find(environment(), "Deployment")
+    template = {**workload["spec"]["template"], "metadata": {"labels": FOR_OTHER["matchLabels"]}}
+    metadata = {"name": "other", "namespace": "wiki"}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"template": template, **spec}}
+
+
+ANYWHERE = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+
+
+def policy(name: str, **spec: Any) -> Document:
+    """A NetworkPolicy for the wiki; its rules are for anywhere unless they say for whom."""
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        if direction in spec:
+            spec[direction] = [{peers: ANYWHERE, **rule} for rule in spec[direction]]
+    metadata = {"name": name, "namespace": "wiki"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def istio(kind: str, **spec: Any) -> Document:
+    """An object of Istio's for the wiki."""
+    group = "security" if kind == "AuthorizationPolicy" else "networking"
+    return {"apiVersion": f"{group}.istio.io/v1", "kind": kind, "metadata": dict(NAMED_WIKI), "spec": spec}
+
+
+def out(*ports: Document) -> Document:
+    return policy("allow-out", podSelector={}, policyTypes=["Egress"], egress=[{"ports": list(ports)}])
+
+
+def with_sidecars(*ports: Document) -> list[Document]:
+    """The environment with sidecars, which may reach these ports, and only the gateway may call."""
+    documents = environment()
+    find(documents, "Namespace")["metadata"]["labels"]["istio-injection"] = "enabled"
+    return [*documents, out(*ports), istio("AuthorizationPolicy", selector=WIKI_PODS, rules=[deepcopy(GATEWAYS)])]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from synth.quantity import as_quantity, quantity
+from synth.quantity import as_quantity, quantity, seconds
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_yaml_may_have_read_a_number_already(number: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "64MB", "1 Gi", "-1", "abc", "1K", "1mi", "Mi", "1..5", "1e"])
 def test_what_kubernetes_would_refuse_is_no_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
+    with pytest.raises(ValueError, match="is not a quantity: write a number and a unit"):
         quantity(text)
 
 
 @pytest.mark.parametrize("value", [None, True, {}])
 def test_what_is_no_number_is_no_quantity(value: object) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number and a unit"):
+    with pytest.raises(ValueError, match="is not a quantity: write a number and a unit"):
         quantity(value)
 
 
@@ -121,5 +121,18 @@ def test_an_amount_that_no_unit_keeps_whole_stays_as_it_is() -> None:
 
 
 def test_an_exponent_beyond_all_reason_is_no_quantity() -> None:
-    with pytest.raises(ValueError, match="'1e9999999' is no quantity"):
+    with pytest.raises(ValueError, match="'1e9999999' is not a quantity"):
         quantity("1e9999999")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("90s", "90"), ("1m30s", "90"), ("1.5h", "5400"), ("250ms", "0.25"), ("0s", "0")]
+)
+def test_a_duration_is_so_many_seconds(text: str, number: str) -> None:
+    assert seconds(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "10", "1d", "5 s", "1m-3s"])
+def test_what_is_not_a_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration: write a number and ms, s, m or h"):
+        seconds(text)

@@ -1,0 +1,122 @@
+"""Rules for the containers of a pod: image, variables, ports, mounts and probes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from synth.manifest import Document
+from synth.names import IMAGE, LABEL, LABEL_LENGTH, SERVICE_NAME, VARIABLE
+from synth.pods import PROBES, containers, declared, pod_spec, port_names
+
+ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
+"""How a probe may ask."""
+
+
+def check_containers(document: Document) -> Iterator[str]:
+    """What is wrong with the containers and volumes of a workload, each as the end of a sentence."""
+    for container in containers(document):
+        yield from _check_container(container)
+        yield from _check_probes(container)
+    if containers(document):
+        yield from _check_pod(document)
+        yield from _check_volumes(document)
+
+
+def _check_pod(document: Document) -> Iterator[str]:
+    """What the containers of a pod, which share one network, may not have twice."""
+    pod = pod_spec(document)
+    every = containers(document)
+    named = [("container", item["name"]) for item in every] + [("volume", v["name"]) for v in pod.get("volumes", [])]
+    for what, name in named:
+        if not (len(name) <= LABEL_LENGTH and LABEL.fullmatch(name)):
+            yield f"has {what} {name!r}: use at most {LABEL_LENGTH} lower case letters, digits and -"
+    for twice in _repeated(item["name"] for item in every):
+        yield f"has two containers named {twice}: rename one"
+    # Init containers end before the others begin, unless they are restarted always.
+    first = [item for item in pod.get("initContainers", []) if item.get("restartPolicy") == "Always"]
+    users: dict[str, str] = {}
+    for container in (*first, *pod.get("containers", [])):
+        for port in dict.fromkeys(declared([container])):
+            for what in filter(None, (f"port {port}", port.name and f"port name {port.name}")):
+                other = users.setdefault(what, container["name"])
+                if other != container["name"]:
+                    yield f"has containers {other} and {container['name']} with the same {what}: give one another"
+
+
+def _check_container(container: Document) -> Iterator[str]:
+    name = container["name"]
+    image = container.get("image", "")
+    if not IMAGE.fullmatch(image):
+        yield f"has container {name} with image {image!r}, which is not an image: registry.example.com/app:1.2 is one"
+    elif "@" not in image and ":" not in image.rpartition("/")[2]:
+        yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
+    for variable in container.get("env", []):
+        if not VARIABLE.fullmatch(variable["name"]):
+            yield (
+                f"has container {name} with the environment variable {variable['name']!r}: "
+                "use letters, digits, _, - and ., and no digit first"
+            )
+    for port in container.get("ports", []):
+        if "name" in port and not SERVICE_NAME.fullmatch(port["name"]):
+            yield (
+                f"has container {name} with the port name {port['name']!r}: use at most 15 lower case letters, digits "
+                "and -, one of them a letter"
+            )
+    for mount in container.get("volumeMounts", []):
+        if not mount["mountPath"].startswith("/"):
+            yield f"mounts {mount['mountPath']!r} in container {name}: a mount path begins with /"
+    for what, names in (
+        ("port name", (port.get("name") for port in container.get("ports", []))),
+        ("port", (f"{port.number}/{port.protocol}" for port in declared([container]))),
+        ("environment variable", (variable["name"] for variable in container.get("env", []))),
+        ("mount path", (mount["mountPath"] for mount in container.get("volumeMounts", []))),
+    ):
+        for twice in _repeated(names):
+            yield f"has container {name} with the {what} {twice} twice: keep one"
+
+
+def _repeated(names: Iterable[str | None]) -> list[str]:
+    return [name for name, count in Counter(names).items() if name is not None and count > 1]
+
+
+def _check_probes(container: Document) -> Iterator[str]:
+    offered = port_names([container])
+    for kind in PROBES:
+        probe = container.get(kind) or {}
+        if kind != "readinessProbe" and probe.get("successThreshold", 1) != 1:
+            yield (
+                f"has {kind} of container {container['name']} with successThreshold {probe['successThreshold']}: "
+                "Kubernetes takes 1 alone, leave it out"
+            )
+        if kind == "readinessProbe" and "terminationGracePeriodSeconds" in probe:
+            yield (
+                f"has {kind} of container {container['name']} with terminationGracePeriodSeconds: nothing is ended for "
+                "it, leave it out"
+            )
+        actions = [action for action in ACTIONS if action in probe]
+        if probe and len(actions) != 1:
+            yield (
+                f"has {kind} of container {container['name']} with {' and '.join(actions) or 'no action'}: write one "
+                f"of {', '.join(ACTIONS)}"
+            )
+        for action in ("httpGet", "tcpSocket", "grpc"):
+            port = probe.get(action, {}).get("port")
+            if port is not None and port not in offered:
+                yield (
+                    f"has {kind} of container {container['name']} on port {port}, but the container declares "
+                    f"{', '.join(map(str, offered)) or 'none'}"
+                )
+
+
+def _check_volumes(document: Document) -> Iterator[str]:
+    pod = pod_spec(document)
+    volumes = [volume["name"] for volume in pod.get("volumes", [])]
+    claimed = [claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])]
+    for twice in _repeated(volumes):
+        yield f"has two volumes named {twice}: rename one"
+    for container in containers(document):
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] not in (*volumes, *claimed):
+                yield (
+                    f"mounts volume {mount['name']} in container {container['name']}, but the pod has "
+                    f"{', '.join([*volumes, *claimed]) or 'none'}"
+                )

@@ -1,0 +1,108 @@
+"""Rules for how many pods run: replicas, autoscalers, disruption budgets, and the nodes that pods are spread over."""
+
+from collections.abc import Iterator
+
+from synth.cluster import Cluster, Rule, Violation, shown
+from synth.manifest import Document
+from synth.pods import SERVING, pod_spec, selected_labels
+from synth.scale import autoscaler, scale, share
+from synth.tree import Object
+
+
+def somebody_says_how_many(cluster: Cluster) -> Iterator[Violation]:
+    """Without a number Kubernetes makes one pod, and a number that somebody sets by hand stays."""
+    for item in cluster.workloads:
+        if item.kind in ("Deployment", "StatefulSet") and "replicas" not in item.spec and not autoscaler(cluster, item):
+            yield Violation(item, "has no replicas and no autoscaler: say how many pods it has")
+
+
+def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.of("HorizontalPodAutoscaler"):
+        reference = item.spec.get("scaleTargetRef") or {}
+        kind, name = reference.get("kind", ""), reference.get("name", "")
+        target = cluster.find(kind, item.namespace, name)
+        least = item.spec.get("minReplicas", 1)
+        most = item.spec.get("maxReplicas", least)
+        if least > most:
+            yield Violation(item, f"has minReplicas {least} above maxReplicas {most}: swap or change them")
+        if not isinstance(target, Object):
+            yield Violation(
+                item,
+                f"scales {kind} {name}, which does not exist in namespace {item.namespace}; "
+                f"there are {cluster.names(kind, item.namespace)}",
+            )
+            continue
+        if "replicas" in target.spec:
+            yield Violation(
+                target,
+                f"sets replicas {target.spec['replicas']}, and {item} sets it too: leave it out, or Flux and the "
+                "autoscaler undo each other's number",
+            )
+        names = [container["name"] for container in pod_spec(target.document).get("containers", [])]
+        for metric in item.spec.get("metrics", []):
+            container = (metric.get("containerResource") or {}).get("container")
+            if container is not None and container not in names:
+                yield Violation(
+                    item, f"measures container {container}, but the pods of {target} have {', '.join(names)}"
+                )
+
+
+def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
+    """Several pods have a budget, and it lets one of them go at a time, so that a node can be drained."""
+    covered: dict[int, Object] = {}
+    for item in cluster.of("PodDisruptionBudget"):
+        labels = selected_labels(item.spec.get("selector"))
+        targets = cluster.selected(item.namespace, labels)
+        if both := [field for field in ("minAvailable", "maxUnavailable") if field in item.spec][1:]:
+            yield Violation(item, f"has minAvailable and {both[0]}: Kubernetes takes one, keep maxUnavailable")
+        if not targets:
+            yield Violation(
+                item,
+                f"is for pods with {shown(labels)} in namespace {item.namespace}, but there are none: use the labels "
+                "of a workload",
+            )
+        for target in targets:
+            least, _ = scale(cluster, target)
+            if least > 0 and _may_go(item.spec, least) < 1:
+                yield Violation(
+                    item,
+                    f"lets no pod of {target} go while it has {least}, so that its node can never be drained: set "
+                    "maxUnavailable to 1",
+                )
+            other = covered.setdefault(id(target), item)
+            if other is not item:
+                yield Violation(
+                    item, f"is for the pods of {target}, as {other} is: Kubernetes would evict none of them"
+                )
+    for item in cluster.workloads:
+        if item.kind in SERVING and scale(cluster, item)[1] > 1 and id(item) not in covered:
+            yield Violation(item, "has several pods and no PodDisruptionBudget: a drain could take all of them at once")
+
+
+def _may_go(budget: Document, pods: int) -> int:
+    """How many pods a budget lets go at once, of so many.
+
+    https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+    """
+    if "maxUnavailable" in budget:
+        return share(budget["maxUnavailable"], pods)
+    return pods - share(budget.get("minAvailable", 0), pods)
+
+
+def several_pods_are_spread(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.workloads:
+        pod = pod_spec(item.document)
+        if item.kind not in ("Deployment", "StatefulSet") or scale(cluster, item)[1] < 2:  # noqa: PLR2004, several
+            continue
+        if not pod.get("topologySpreadConstraints") and not (pod.get("affinity") or {}).get("podAntiAffinity"):
+            yield Violation(
+                item, "has several pods and no topologySpreadConstraints: one node could have them all, spread them"
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    somebody_says_how_many,
+    autoscalers_are_in_charge,
+    budgets_fit_their_pods,
+    several_pods_are_spread,
+)

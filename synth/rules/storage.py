@@ -1,0 +1,96 @@
+"""Rules for volumes: each has a class, and no more pods than can mount it."""
+
+from collections.abc import Iterator
+
+from synth.cluster import Cluster, Rule, Violation, shown
+from synth.manifest import Document
+from synth.pods import pod_labels, pod_spec, references, selected_labels
+from synth.scale import scale
+from synth.tree import Object
+
+NODE = "kubernetes.io/hostname"
+"""The label of a node with its own name: https://kubernetes.io/docs/reference/labels-annotations-taints/"""
+
+
+def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.of("PersistentVolumeClaim"):
+        name = item.spec.get("storageClassName")
+        if name and not cluster.find("StorageClass", "", name):
+            yield Violation(
+                item,
+                f"wants StorageClass {name}, {cluster.unknown('StorageClass', '')}",
+            )
+
+
+def volumes_have_one_pod(cluster: Cluster) -> Iterator[Violation]:
+    """A ReadWriteOnce volume is for one pod at a time, during a rollout too."""
+    for item in cluster.of("Deployment"):
+        for kind, name in dict.fromkeys(references(item.document)):
+            claim = cluster.find(kind, item.namespace, name)
+            if kind != "PersistentVolumeClaim" or not isinstance(claim, Object):
+                continue
+            if {"ReadWriteMany", "ReadOnlyMany"} & set(claim.spec.get("accessModes", [])):
+                continue
+            _, most = scale(cluster, item)
+            if most > 1:
+                yield Violation(
+                    item,
+                    f"has {most} replicas on {claim}, which one node alone can mount: "
+                    "run 1 replica, or declare the volume ReadWriteMany",
+                )
+            if (item.spec.get("strategy") or {}).get("type") != "Recreate":
+                yield Violation(
+                    item,
+                    f"rolls out with two pods on {claim} for a while: set strategy Recreate, "
+                    "or declare the volume ReadWriteMany",
+                )
+
+
+def shared_volumes_are_on_one_node(cluster: Cluster) -> Iterator[Violation]:
+    """Where two workloads mount a volume that one node alone can mount, the second has to be put beside the first."""
+    users: dict[int, tuple[Object, list[Object]]] = {}
+    for item in cluster.workloads:
+        for kind, name in dict.fromkeys(references(item.document)):
+            claim = cluster.find(kind, item.namespace, name)
+            if kind == "PersistentVolumeClaim" and isinstance(claim, Object):
+                users.setdefault(id(claim), (claim, []))[1].append(item)
+    for claim, (first, *others) in users.values():
+        modes = set(claim.spec.get("accessModes", []))
+        if not others or {"ReadWriteMany", "ReadOnlyMany"} & modes:
+            continue
+        if modes == {"ReadWriteOncePod"}:
+            yield Violation(
+                others[0], f"mounts {claim}, as {first} does, and one pod alone can: give it another volume"
+            )
+            continue
+        every = (first, *others)
+        loose = [item for item in every if not _follows(item, [other for other in every if other is not item])]
+        for item in loose[1:]:
+            yield Violation(
+                item,
+                f"mounts {claim}, as {loose[0]} does, and one node alone can mount it: put it on that node with a "
+                f"required podAffinity to {_labels(loose[0])} and topologyKey {NODE}, or declare the volume "
+                "ReadWriteMany",
+            )
+
+
+def _follows(item: Object, others: list[Object]) -> bool:
+    """Whether the pods of a workload run only where those of one of the others do, or on one node that they name."""
+    pod = pod_spec(item.document)
+    if NODE in (pod.get("nodeSelector") or {}) or pod.get("nodeName"):
+        return True
+    affinity = (pod.get("affinity") or {}).get("podAffinity") or {}
+    terms: list[Document] = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", [])
+    near = [selected_labels(term.get("labelSelector")) for term in terms if term.get("topologyKey") == NODE]
+    return any(labels and labels.items() <= pod_labels(o.document).items() for labels in near for o in others)
+
+
+def _labels(item: Object) -> str:
+    return shown(pod_labels(item.document)) or f"the pods of {item}"
+
+
+RULES: tuple[Rule, ...] = (
+    claims_find_their_class,
+    volumes_have_one_pod,
+    shared_volumes_are_on_one_node,
+)

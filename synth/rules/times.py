@@ -1,0 +1,65 @@
+"""Rules for times that have to fit each other: one that cannot be reached is as good as not written."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from synth.manifest import Document
+from synth.pods import PROBES, containers, pod_spec
+from synth.quantity import seconds
+from synth.tree import Object
+
+GRACE_PERIOD = 30
+"""Seconds that a pod has to end, where it does not say how many."""
+SLEEP = re.compile(r"sleep\s+([0-9]+)")
+# https://cert-manager.io/docs/usage/certificate/#issuance-behavior: three months, where it does not say how long.
+CERTIFICATE_DURATION = "2160h"
+
+
+def check_times(subject: Object) -> Iterator[str]:
+    """Which times of one object do not fit each other, each as the end of a sentence."""
+    for container in containers(subject.document):
+        yield from _check_end(container, pod_spec(subject.document))
+        yield from _check_probes(container)
+    if subject.kind == "Certificate":
+        duration, before = subject.spec.get("duration", CERTIFICATE_DURATION), subject.spec.get("renewBefore")
+        if before and _long(before) >= _long(duration):
+            yield f"is renewed {before} before its end, but lasts {duration}: make renewBefore shorter than duration"
+    for number, route in enumerate(subject.spec.get("http", []) if subject.kind == "VirtualService" else (), 1):
+        timeout, attempt = route.get("timeout"), (route.get("retries") or {}).get("perTryTimeout")
+        if timeout and attempt and 0 < _long(timeout) < _long(attempt):
+            yield (
+                f"has http route {route.get('name', number)} give up after {timeout}, before its perTryTimeout of "
+                f"{attempt} is over: make that shorter"
+            )
+
+
+def _long(duration: object) -> Decimal:
+    """The seconds of a duration; 0 for one that rules/fields.py reports."""
+    try:
+        return seconds(duration)
+    except ValueError:
+        return Decimal(0)
+
+
+def _check_end(container: Document, pod: Document) -> Iterator[str]:
+    grace = pod.get("terminationGracePeriodSeconds", GRACE_PERIOD)
+    hook = (container.get("lifecycle") or {}).get("preStop") or {}
+    command = " ".join(map(str, (hook.get("exec") or {}).get("command", [])))
+    slept = [int(text) for text in SLEEP.findall(command)] + [(hook.get("sleep") or {}).get("seconds", 0)]
+    if max(slept) >= grace:
+        yield (
+            f"has container {container['name']} sleep {max(slept)} seconds in its preStop hook, but the pod is killed "
+            f"after {grace}: raise terminationGracePeriodSeconds above that"
+        )
+
+
+def _check_probes(container: Document) -> Iterator[str]:
+    for kind in PROBES:
+        probe = container.get(kind) or {}
+        timeout, period = probe.get("timeoutSeconds", 1), probe.get("periodSeconds", 10)
+        if timeout > period:
+            yield (
+                f"has {kind} of container {container['name']} wait {timeout} seconds for an answer and ask every "
+                f"{period}: make timeoutSeconds at most periodSeconds"
+            )

@@ -1,0 +1,282 @@
+"""Rules for who may call whom: callers that are not there or barred, and pods that everybody may call."""
+
+from typing import Any
+
+import pytest
+
+from synth.cluster import Provided
+from synth.manifest import Document
+from synth.rules import authorization
+from tests.synth.objects import (
+    DNS,
+    GATEWAYS,
+    ISTIOD,
+    NAMED_WIKI,
+    WIKI_PODS,
+    environment,
+    find,
+    istio,
+    put,
+    said,
+    with_sidecars,
+)
+
+
+def sentences(documents: list[Document], *provided: Provided) -> list[str]:
+    account = Provided("ServiceAccount", "istio-ingress", by="Istio", namespace="istio-system")
+    return said(authorization.RULES, documents, account, *provided)
+
+
+def named(documents: list[Document], *provided: Provided) -> list[str]:
+    """What is said of the pods and callers that policies name, whoever may get through."""
+    return said((authorization.authorization_policies_name_what_exists,), documents, *provided)
+
+
+def test_a_sound_environment_breaks_no_rule() -> None:
+    assert sentences(environment()) == []
+
+
+# pods and callers
+
+
+def lets_in(**source: list[str]) -> Document:
+    return istio("AuthorizationPolicy", selector=WIKI_PODS, rules=[{"from": [{"source": source}]}])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"selector": WIKI_PODS},
+        {"selector": WIKI_PODS, "rules": [{}]},
+        {"rules": [{"to": [{"operation": {"methods": ["GET"]}}]}]},
+        {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]},
+        {"rules": [{"from": [{"source": {"principals": ["cluster.local/ns/wiki/sa/wiki"]}}]}]},
+    ],
+)
+def test_an_authorization_policy_may_name_pods_and_callers_or_none(spec: dict[str, Any]) -> None:
+    assert named([*environment(), istio("AuthorizationPolicy", **spec)]) == []
+
+
+def test_an_authorization_policy_for_a_whole_namespace_needs_no_pods_there() -> None:
+    policy = istio("AuthorizationPolicy")
+    put(policy, "metadata/namespace", "flux-system")
+    assert named([*environment(), policy]) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "namespace", "sentence"),
+    [
+        (
+            {"app.kubernetes.io/name": "wikki"},
+            "wiki",
+            "is for pods with app.kubernetes.io/name=wikki in namespace wiki",
+        ),
+        (
+            {"app.kubernetes.io/name": "wiki", "tier": "web"},
+            "wiki",
+            "is for pods with app.kubernetes.io/name=wiki,tier=web in namespace wiki",
+        ),
+        (
+            {"app.kubernetes.io/name": "wiki"},
+            "istio-system",
+            "is for pods with app.kubernetes.io/name=wiki in namespace istio-system",
+        ),
+    ],
+)
+def test_an_authorization_policy_for_no_pods_gives_its_sentence(
+    labels: dict[str, str], namespace: str, sentence: str
+) -> None:
+    policy = istio("AuthorizationPolicy", selector={"matchLabels": labels})
+    put(policy, "metadata/namespace", namespace)
+    assert named([*environment(), policy]) == [
+        f"AuthorizationPolicy wiki {sentence}, but there are none: use the labels of a workload"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("principal", "sentence"),
+    [
+        (
+            "cluster.local/ns/wiki/sa/wikki",
+            "names ServiceAccount wikki of namespace wiki, which is neither made here nor provided; there are wiki",
+        ),
+        (
+            "cluster.local/ns/istio-system/sa/istio-ingress",
+            "names ServiceAccount istio-ingress of namespace istio-system, which is neither made here nor provided; "
+            "there are none",
+        ),
+        ("wiki", "names wiki, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one"),
+        (
+            "ns/wiki/sa/wiki",
+            "names ns/wiki/sa/wiki, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one",
+        ),
+        (
+            "spiffe://cluster.local/ns/wiki/sa/wiki",
+            "names spiffe://cluster.local/ns/wiki/sa/wiki, which is not a principal: "
+            "cluster.local/ns/NAMESPACE/sa/NAME is one",
+        ),
+    ],
+)
+def test_a_caller_that_does_not_exist_gives_its_sentence(principal: str, sentence: str) -> None:
+    assert named([*environment(), lets_in(principals=[principal])]) == [f"AuthorizationPolicy wiki {sentence}"]
+
+
+def test_each_caller_of_each_rule_is_looked_up() -> None:
+    policy = lets_in(principals=["cluster.local/ns/wiki/sa/wiki", "cluster.local/ns/wiki/sa/one"])
+    policy["spec"]["rules"][0]["from"].append({"source": {"principals": ["cluster.local/ns/wiki/sa/two"]}})
+    policy["spec"]["rules"].append({"from": [{"source": {"principals": ["cluster.local/ns/wiki/sa/three"]}}]})
+    found = named([*environment(), policy])
+    assert [sentence.split()[3] for sentence in found] == ["ServiceAccount", "ServiceAccount", "ServiceAccount"]
+    assert [sentence.split()[4] for sentence in found] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("principal", ["*", "cluster.local/ns/istio-system/*", "cluster.local/ns/wiki/sa/default"])
+def test_a_pattern_and_the_account_of_every_namespace_need_not_be_made(principal: str) -> None:
+    assert named([*environment(), lets_in(principals=[principal])]) == []
+
+
+def test_a_caller_may_be_provided() -> None:
+    documents = [*environment(), lets_in(principals=["cluster.local/ns/istio-system/sa/istio-ingress"])]
+    account = Provided("ServiceAccount", "istio-ingress", by="Istio", namespace="istio-system")
+    assert named(documents, account) == []
+
+
+# who may call
+
+
+def test_pods_in_the_mesh_say_who_may_call() -> None:
+    documents = with_sidecars(DNS, ISTIOD)[:-1]
+    assert sentences(documents) == [
+        "Deployment wiki may be called by every pod in the mesh: say who may in an AuthorizationPolicy for its pods"
+    ]
+    everywhere = istio("AuthorizationPolicy", rules=[GATEWAYS])
+    assert sentences([*documents, everywhere]) == []
+    put(everywhere, "metadata/namespace", "istio-system")
+    assert sentences([*documents, everywhere]) == []
+    put(everywhere, "metadata/namespace", "flux-system")
+    assert len(sentences([*documents, everywhere])) == 1
+
+
+def test_pods_that_no_service_leads_to_are_called_by_nobody() -> None:
+    leading = ("Service", "VirtualService", "Gateway", "AuthorizationPolicy")
+    documents = [document for document in with_sidecars(DNS, ISTIOD) if document["kind"] not in leading]
+    assert sentences(documents) == []
+    external = {"apiVersion": "v1", "kind": "Service", "metadata": NAMED_WIKI, "spec": {"externalName": "example.com"}}
+    assert sentences([*documents, external]) == []
+
+
+@pytest.mark.parametrize("spec", [{}, {"selector": WIKI_PODS}])
+@pytest.mark.parametrize("kind", ["AuthorizationPolicy", "PeerAuthentication"])
+def test_a_policy_of_the_mesh_for_pods_without_a_sidecar_gives_its_sentence(kind: str, spec: Document) -> None:
+    enforced = istio("AuthorizationPolicy", **spec, rules=[GATEWAYS])
+    enforced["kind"] = kind
+    assert sentences([*environment(), enforced]) == [
+        f"{kind} wiki is for the pods of Deployment wiki, which get no sidecar to enforce it: label Namespace wiki "
+        "with istio-injection enabled"
+    ]
+
+
+def test_others_than_a_sidecar_may_enforce_a_policy() -> None:
+    at_a_waypoint = istio("AuthorizationPolicy", targetRefs=[{"kind": "Gateway", "name": "waypoint"}], rules=[GATEWAYS])
+    assert sentences([*environment(), at_a_waypoint]) == []
+    documents = environment()
+    find(documents, "Namespace")["metadata"]["labels"]["istio.io/dataplane-mode"] = "ambient"
+    assert sentences([*documents, istio("AuthorizationPolicy", rules=[GATEWAYS])]) == []
+    elsewhere = istio("AuthorizationPolicy", rules=[GATEWAYS])
+    put(elsewhere, "metadata/namespace", "istio-system")
+    assert sentences([*environment(), elsewhere]) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"principals": ["cluster.local/ns/wiki/sa/wiki"]},
+        {"namespaces": ["wiki"]},
+        {"principals": ["*"], "namespaces": ["flux-system"]},
+    ],
+)
+def test_a_route_whose_gateway_may_not_call_gives_its_sentence(source: Document) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec/rules/0/from/0/source", source)
+    assert sentences(documents) == [
+        "VirtualService wiki leads to Deployment wiki, but no AuthorizationPolicy for its pods lets in callers from "
+        "namespace istio-system, where Gateway main has its pods"
+    ]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [{}],
+        [{"to": [{"operation": {"methods": ["GET"]}}]}],
+        [{"from": [{"source": {"namespaces": ["istio-*"]}}]}],
+        [{"from": [{"source": {"requestPrincipals": ["*"]}}]}],
+        [{"from": [{"source": {"namespaces": ["wiki"]}}]}, GATEWAYS],
+        [{"from": [{"source": {"namespaces": ["wiki"]}}, {"source": {"ipBlocks": ["10.0.0.0/8"]}}]}],
+    ],
+)
+def test_a_policy_may_let_callers_in_in_many_ways(rules: list[Document]) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec/rules", rules)
+    assert sentences(documents) == []
+
+
+def test_a_policy_that_denies_says_nothing_of_who_may() -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec", {"action": "DENY", "rules": [{"from": [{"source": {"namespaces": ["flux-system"]}}]}]})
+    assert sentences(documents) == []
+
+
+# what a request is
+
+
+def allowing(**operation: list[str]) -> list[Document]:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec/rules/0/to", [{"operation": operation}])
+    return documents
+
+
+@pytest.mark.parametrize("action", ["ALLOW", "DENY"])
+def test_a_port_that_no_request_has_gives_its_sentence(action: str) -> None:
+    documents = allowing(ports=["80"])
+    put(documents[-1], "spec/action", action)
+    told = "AuthorizationPolicy wiki is for requests to port 80, which no request has: the pods listen on 8000, name"
+    assert [sentence for sentence in sentences(documents) if sentence.startswith(told)]
+    put(documents[-1], "spec/rules/0/to", [{"operation": {"ports": ["8000"]}}])
+    assert [sentence for sentence in sentences(documents) if "no request has" in sentence] == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"methods": ["POST"]},
+        {"notMethods": ["GET"]},
+        {"hosts": ["wikki.localhost"]},
+        {"hosts": ["*.example.com"]},
+        {"notHosts": ["*.localhost"]},
+        {"notPorts": ["8000"]},
+    ],
+)
+def test_a_route_whose_requests_nobody_allows_gives_its_sentence(operation: dict[str, list[str]]) -> None:
+    assert sentences(allowing(**operation)) == [
+        "VirtualService wiki leads to Deployment wiki, but no AuthorizationPolicy for its pods allows a GET of "
+        "wiki.localhost on port 8000: fit the rule's operations"
+    ]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {},
+        {"methods": ["GET", "HEAD"]},
+        {"methods": ["*"]},
+        {"hosts": ["*.localhost"]},
+        {"hosts": ["wiki.*"]},
+        {"hosts": ["Wiki.localhost:*"]},
+        {"paths": ["/pages/*"]},
+        {"ports": ["8000"], "notMethods": ["DELETE"], "notHosts": ["other.localhost"]},
+    ],
+)
+def test_a_route_may_be_allowed_in_many_ways(operation: dict[str, list[str]]) -> None:
+    assert sentences(allowing(**operation)) == []

@@ -1,0 +1,94 @@
+"""Rules for the containers of one pod: what two of them have in common, and how each is asked."""
+
+from typing import Any
+
+import pytest
+
+from synth.pods import PROBES
+from synth.rules.fields import check_fields
+from synth.tree import Object
+from tests.synth.objects import environment, find, put
+
+POD = "spec/template/spec"
+CONTAINER = f"{POD}/containers/0"
+
+
+def problems(path: str, value: Any, kind: str = "Deployment") -> list[str]:
+    document = find(environment(), kind)
+    put(document, path, value)
+    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+
+
+def two(**second: Any) -> list[Any]:
+    """The wiki's container, and another like it."""
+    first = find(environment(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    probes = {probe: {"exec": {"command": ["true"]}} for probe in PROBES}
+    return [first, {**first, **probes, "name": "second", "ports": [], **second}]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"ports": [{"containerPort": 8000}]}, ["has containers wiki and second with the same port 8000/TCP"]),
+        ({"ports": [{"containerPort": 8001, "name": "http"}]}, ["wiki and second with the same port name http"]),
+        ({"name": "wiki"}, ["has two containers named wiki: rename one"]),
+        ({"name": "Second"}, ["has container 'Second': use at most 63 lower case letters, digits and -"]),
+        ({"ports": [{"containerPort": 8000, "protocol": "UDP"}]}, []),
+        ({"ports": [{"containerPort": 9090, "name": "metrics"}]}, []),
+    ],
+)
+def test_the_containers_of_a_pod_share_its_ports(second: dict[str, Any], told: list[str]) -> None:
+    found = problems(f"{POD}/containers", two(**second))
+    assert len(found) == len(told)
+    assert all(fragment in sentence for fragment, sentence in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize(("policy", "count"), [(None, 0), ("Always", 1)])
+def test_an_init_container_has_ended_when_the_others_begin_unless_it_goes_on(policy: str | None, count: int) -> None:
+    (_, second) = two(ports=[{"containerPort": 8000}])
+    found = problems(f"{POD}/initContainers", [{**second, **({"restartPolicy": policy} if policy else {})}])
+    assert len(found) == count
+
+
+@pytest.mark.parametrize("name", ["Pages", "pages.old", "p" * 64])
+def test_a_volume_has_a_label_for_a_name(name: str) -> None:
+    found = problems(f"{POD}/volumes/0/name", name)
+    assert f"has volume {name!r}: use at most 63 lower case letters, digits and -" in found
+
+
+HTTP = {"httpGet": {"path": "/", "port": "http"}}
+
+
+@pytest.mark.parametrize(
+    ("probe", "value", "problem"),
+    [
+        ("livenessProbe", {**HTTP, "successThreshold": 2}, "livenessProbe of container wiki with successThreshold 2"),
+        ("startupProbe", {**HTTP, "successThreshold": 3}, "startupProbe of container wiki with successThreshold 3"),
+        ("readinessProbe", {"periodSeconds": 5}, "readinessProbe of container wiki with no action: write one of exec"),
+        (
+            "livenessProbe",
+            {**HTTP, "tcpSocket": {"port": "http"}},
+            "livenessProbe of container wiki with httpGet and tcpSocket: write one of exec, grpc, httpGet, tcpSocket",
+        ),
+        ("readinessProbe", {**HTTP, "terminationGracePeriodSeconds": 5}, "with terminationGracePeriodSeconds"),
+    ],
+)
+def test_a_probe_that_kubernetes_would_refuse_gives_its_sentence(
+    probe: str, value: dict[str, Any], problem: str
+) -> None:
+    (told,) = problems(f"{CONTAINER}/{probe}", value)
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("probe", "value"),
+    [
+        ("livenessProbe", {**HTTP, "successThreshold": 1}),
+        ("readinessProbe", {**HTTP, "successThreshold": 2}),
+        ("livenessProbe", {**HTTP, "terminationGracePeriodSeconds": 5}),
+        ("startupProbe", {"exec": {"command": ["true"]}}),
+        ("startupProbe", {"grpc": {"port": 8000}}),
+    ],
+)
+def test_a_probe_asks_in_one_way(probe: str, value: dict[str, Any]) -> None:
+    assert problems(f"{CONTAINER}/{probe}", value) == []

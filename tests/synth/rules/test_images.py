@@ -1,0 +1,52 @@
+"""Rules for images: a digest copied from another image, and one that is missing, give their sentence."""
+
+import pytest
+
+from synth.rules import images
+from tests.synth.objects import environment, find, other, put, said
+
+ONE, TWO, ZEROS = (f"sha256:{digit * 64}" for digit in "120")
+
+
+def told(wiki: str, second: str) -> list[str]:
+    documents = environment()
+    put(find(documents, "Deployment"), "spec/template/spec/containers/0/image", wiki)
+    job = other("Job")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    job["spec"]["template"]["spec"]["containers"] = [{**container, "image": second}]
+    return said(images.RULES, [*documents, job])
+
+
+@pytest.mark.parametrize("tag", ["", ":1.0"])
+def test_one_digest_for_two_images_gives_its_sentence(tag: str) -> None:
+    assert told(f"host:5000/wiki{tag}@{ONE}", f"host:5000/search@{ONE}") == [
+        "Job other has image host:5000/search with the digest of host:5000/wiki in Deployment wiki: a digest is of one "
+        "image, copy the right one"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wiki", "second"),
+    [
+        (f"wiki@{ONE}", f"search@{TWO}"),
+        (f"wiki:1.0@{ONE}", f"wiki@{ONE}"),
+        (f"wiki@{ZEROS}", f"search@{ZEROS}"),
+        ("wiki:1.0", "search:1.0"),
+        (f"wiki@{ONE}", "search:1.0"),
+    ],
+)
+def test_each_image_has_its_own_digest(wiki: str, second: str) -> None:
+    assert told(wiki, second) == []
+
+
+def test_a_container_without_a_digest_beside_one_with_it_gives_its_sentence() -> None:
+    documents = environment()
+    containers = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
+    containers[0]["image"] = f"wiki@{ONE}"
+    containers.append({**containers[0], "name": "cache", "image": "cache:1.0"})
+    (sentence,) = said(images.RULES, documents)
+    assert sentence.startswith(
+        "Deployment wiki has container cache with image cache:1.0 without a digest, beside wiki@"
+    )
+    containers[1]["image"] = f"cache:1.0@{TWO}"
+    assert said(images.RULES, documents) == []

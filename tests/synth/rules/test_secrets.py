@@ -1,0 +1,121 @@
+"""Rules for secrets: what is one is told without being said, and what only sounds like one is left alone."""
+
+from typing import Any
+
+import pytest
+
+from synth.manifest import Document
+from synth.rules.secrets import check_secrets
+from tests.synth.objects import environment, find
+
+READ = "for everyone to read: take it from a Secret of the cluster, with valueFrom.secretKeyRef"
+# Put together here, so that no scanner of this repository takes them for real ones.
+PRIVATE_KEY = f"-----BEGIN RSA {'PRIVATE'} KEY-----\nMIIE"
+AWS = f"{'AKIA'}IOSFODNN7EXAMPLE"
+GITHUB = f"{'ghp'}_{'a1' * 18}"
+GITLAB = f"{'glpat'}-{'a' * 20}"
+SLACK = f"{'xoxb'}-1234567890-abc"
+
+
+def with_variable(**variable: Any) -> Document:
+    deployment = find(environment(), "Deployment")
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"] = [variable]
+    return deployment
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PASSWORD",
+        "DB_PASSWORD",
+        "PGPASSWORD",
+        "db.password",
+        "Smtp-Passwd",
+        "SECRET",
+        "SECRET_KEY",
+        "API_KEY",
+        "APIKEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "CREDENTIALS",
+        "ENCRYPTION_KEY",
+    ],
+)
+def test_a_value_under_a_secrets_name_is_told_and_not_said(name: str) -> None:
+    assert list(check_secrets(with_variable(name=name, value="hunter2"))) == [
+        f"has container wiki with a secret in the environment variable {name}, {READ}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PASSWORD_FILE", "/run/secrets/password"),
+        ("SECRET_NAME", "wiki"),
+        ("TOKEN_TTL", "3600"),
+        ("TOKENIZERS_PARALLELISM", "4"),
+        ("PARTITION_KEY", "page"),
+        ("PUBLIC_KEY", "ssh-ed25519 AAAA"),
+        ("AWS_ACCESS_KEY_ID_FILE", "/run/id"),
+        ("REQUIRE_PASSWORD", "true"),
+        ("ALLOW_EMPTY_PASSWORD", "No"),
+        ("DB_PASSWORD", ""),
+        ("DB_PASSWORD", "$(OTHER)"),
+        ("DATABASE", "postgres://db.example.com:5432/wiki"),
+        ("DATABASE", "postgres://wiki@db.example.com/wiki"),
+        ("DATABASE", "postgres://wiki:$(PASSWORD)@db.example.com/wiki"),
+        ("TIME", "12:30@noon"),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_left_alone(name: str, value: str) -> None:
+    assert list(check_secrets(with_variable(name=name, value=value))) == []
+
+
+def test_a_variable_from_a_secret_is_the_way() -> None:
+    source = {"secretKeyRef": {"name": "keys", "key": "password"}}
+    assert list(check_secrets(with_variable(name="PASSWORD", valueFrom=source))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (PRIVATE_KEY, "a private key"),
+        ("postgres://wiki:hunter2@db.example.com/wiki", "a password in an address"),
+        ("redis://:hunter2@cache", "a password in an address"),
+        (AWS, "an access key of AWS"),
+        (f"token {GITHUB}", "a token of GitHub"),
+        (GITLAB, "a token of GitLab"),
+        (SLACK, "a token of Slack"),
+    ],
+)
+def test_what_looks_like_a_secret_is_one_under_any_name(value: str, what: str) -> None:
+    assert list(check_secrets(with_variable(name="SETTING", value=value))) == [
+        f"has container wiki with {what} in the environment variable SETTING, {READ}"
+    ]
+    config = {"kind": "ConfigMap", "data": {"setting": value}}
+    assert list(check_secrets(config)) == [
+        f"has {what} in data[setting], for everyone to read: keep it in a Secret of the cluster"
+    ]
+    deployment = find(environment(), "Deployment")
+    deployment["spec"]["template"]["spec"]["containers"][0]["args"] = ["--setting", value]
+    assert list(check_secrets(deployment)) == [f"has container wiki with {what} in its command, {READ}"]
+
+
+def test_a_secret_has_no_values_in_git() -> None:
+    secret = {"kind": "Secret", "data": {"password": "aHVudGVyMg=="}}
+    refused = [
+        "has its values in Git, for everyone to read: make it in the cluster with `kubectl create secret`, and name it "
+        "in facts/provided.py (docs/operations.md)"
+    ]
+    assert list(check_secrets(secret)) == refused
+    assert list(check_secrets({"kind": "Secret", "stringData": {"password": "hunter2"}})) == refused
+    assert list(check_secrets({"kind": "Secret", "type": "kubernetes.io/service-account-token"})) == []
+
+
+@pytest.mark.parametrize("values", [{"data": {"password": "ENC[AES256_GCM,data:Zm9v]"}}, {}])
+def test_an_encrypted_secret_is_refused_as_long_as_flux_cannot_decrypt_one(values: Document) -> None:
+    encrypted = {"kind": "Secret", **values, "sops": {"version": "3.9"}}
+    (said,) = check_secrets(encrypted)
+    assert said.startswith(
+        "is encrypted with SOPS, and Flux has no key here to decrypt it with: make it in the cluster"
+    )

@@ -1,0 +1,109 @@
+"""Rules for volumes: too many pods for one, and a class that is not there, give their sentence."""
+
+from typing import Any
+
+import pytest
+
+from synth.cluster import Provided
+from synth.manifest import Document
+from synth.rules import storage
+from tests.synth.objects import POD, WIKI_PODS, autoscaled, environment, find, other, put, said, scaled, unlimited
+
+
+def sentences(documents: list[Document], *provided: Provided) -> list[str]:
+    return said(storage.RULES, documents, *provided)
+
+
+def test_a_sound_environment_breaks_no_rule() -> None:
+    assert sentences(environment()) == []
+
+
+def test_an_autoscaler_gives_a_volume_for_one_node_too_many_pods() -> None:
+    documents = autoscaled(maxReplicas=2)
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOnce"])
+    put(find(documents, "Deployment"), "spec/strategy", {"type": "Recreate"})
+    assert sentences(documents) == [
+        "Deployment wiki has 2 replicas on PersistentVolumeClaim pages, which one node alone can mount: "
+        "run 1 replica, or declare the volume ReadWriteMany"
+    ]
+
+
+def test_an_autoscaler_of_one_pod_suits_a_volume_for_one_node() -> None:
+    documents = autoscaled(minReplicas=1, maxReplicas=1)
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOnce"])
+    put(find(documents, "Deployment"), "spec/strategy", {"type": "Recreate"})
+    assert sentences(documents) == []
+
+
+def test_a_deployment_without_a_strategy_rolls_out_with_two_pods() -> None:
+    documents = unlimited()
+    put(find(documents, "Deployment"), "spec/strategy", None)
+    assert sentences(documents) == [
+        "Deployment wiki rolls out with two pods on PersistentVolumeClaim pages for a while: set strategy Recreate, "
+        "or declare the volume ReadWriteMany"
+    ]
+
+
+def test_a_volume_that_is_not_made_here_may_be_for_many_nodes() -> None:
+    documents = scaled()
+    put(find(documents, "Deployment"), f"{POD}/volumes/0/persistentVolumeClaim/claimName", "shared")
+    assert sentences(documents) == []
+
+
+def test_a_volume_that_many_nodes_read_suits_several_pods() -> None:
+    documents = scaled()
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadOnlyMany"])
+    assert sentences(documents) == []
+
+
+# two workloads on one volume
+
+NEAR_THE_WIKI = {"labelSelector": WIKI_PODS, "topologyKey": "kubernetes.io/hostname"}
+BESIDE = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [NEAR_THE_WIKI]}}
+
+
+def beside(kind: str, **pod: Any) -> list[Document]:
+    """The environment with one more workload on the wiki's volume."""
+    second = other(kind)
+    second["spec"]["template"]["spec"] |= pod
+    if kind == "CronJob":
+        second["spec"] = {"jobTemplate": {"spec": second["spec"]}}
+    return [*environment(), second]
+
+
+@pytest.mark.parametrize("kind", ["CronJob", "Job", "StatefulSet"])
+def test_two_workloads_on_a_volume_for_one_node_are_on_one_node(kind: str) -> None:
+    assert sentences(beside(kind)) == [
+        f"{kind} other mounts PersistentVolumeClaim pages, as Deployment wiki does, and one node alone can mount it: "
+        "put it on that node with a required podAffinity to app.kubernetes.io/name=wiki and topologyKey "
+        "kubernetes.io/hostname, or declare the volume ReadWriteMany"
+    ]
+    assert sentences(beside(kind, affinity=BESIDE)) == []
+    assert sentences(beside(kind, nodeSelector={"kubernetes.io/hostname": "one"})) == []
+
+
+@pytest.mark.parametrize(
+    "affinity",
+    [
+        {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{**NEAR_THE_WIKI, "topologyKey": "zone"}]}},
+        {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": NEAR_THE_WIKI}]}},
+        {"podAntiAffinity": BESIDE["podAffinity"]},
+    ],
+)
+def test_what_may_be_on_another_node_is_not_enough(affinity: Document) -> None:
+    assert len(sentences(beside("Job", affinity=affinity))) == 1
+
+
+def test_a_volume_for_one_pod_has_one_workload() -> None:
+    documents = beside("Job", affinity=BESIDE)
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOncePod"])
+    assert sentences(documents) == [
+        "Job other mounts PersistentVolumeClaim pages, as Deployment wiki does, and one pod alone can: give it another "
+        "volume"
+    ]
+
+
+def test_a_volume_for_many_nodes_may_be_shared() -> None:
+    documents = beside("Job")
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
+    assert sentences(documents) == []

@@ -1,0 +1,101 @@
+"""Rules for times that have to fit each other."""
+
+from typing import Any
+
+import pytest
+
+from synth.rules.fields import check_fields
+from synth.tree import Object
+from tests.synth.objects import environment, find, put
+
+POD = "spec/template/spec"
+CONTAINER = f"{POD}/containers/0"
+
+
+def problems(path: str, value: Any, kind: str = "Deployment") -> list[str]:
+    document = find(environment(), kind)
+    put(document, path, value)
+    return list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+
+
+def sleeping(seconds: int) -> dict[str, Any]:
+    return {"preStop": {"exec": {"command": ["sh", "-c", f"sleep {seconds}; nginx -s quit"]}}}
+
+
+@pytest.mark.parametrize(
+    ("hook", "grace", "fits"),
+    [
+        (sleeping(20), None, True),
+        (sleeping(30), None, False),
+        (sleeping(45), 60, True),
+        (sleeping(45), 40, False),
+        ({"preStop": {"sleep": {"seconds": 5}}}, None, True),
+        ({"preStop": {"sleep": {"seconds": 60}}}, 60, False),
+        ({"preStop": {"exec": {"command": ["sleep", "90"]}}}, 60, False),
+        ({"preStop": {"httpGet": {"path": "/end", "port": "http"}}}, 1, True),
+    ],
+)
+def test_a_pod_is_not_killed_while_its_hook_sleeps(hook: dict[str, Any], grace: int | None, fits: bool) -> None:
+    document = find(environment(), "Deployment")
+    put(document, f"{CONTAINER}/lifecycle", hook)
+    if grace:
+        put(document, f"{POD}/terminationGracePeriodSeconds", grace)
+    found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+    if fits:
+        assert found == []
+    else:
+        (told,) = found
+        assert f"seconds in its preStop hook, but the pod is killed after {grace or 30}" in told
+
+
+HTTP = {"httpGet": {"path": "/", "port": "http"}}
+
+
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        ({"timeoutSeconds": 11}, 1),
+        ({"timeoutSeconds": 3, "periodSeconds": 2}, 1),
+        ({"timeoutSeconds": 2, "periodSeconds": 2}, 0),
+        ({"periodSeconds": 1}, 0),
+    ],
+)
+def test_a_probe_has_its_answer_before_it_asks_again(times: dict[str, int], count: int) -> None:
+    found = problems(f"{CONTAINER}/livenessProbe", {**HTTP, **times})
+    assert len(found) == count
+    assert all("make timeoutSeconds at most periodSeconds" in told for told in found)
+
+
+@pytest.mark.parametrize(
+    ("route", "count"),
+    [
+        ({"timeout": "1s", "retries": {"perTryTimeout": "2s"}}, 1),
+        ({"timeout": "1m", "retries": {"perTryTimeout": "1m1s"}}, 1),
+        ({"timeout": "10s", "retries": {"perTryTimeout": "2500ms"}}, 0),
+        ({"timeout": "0s", "retries": {"perTryTimeout": "2s"}}, 0),
+        ({"retries": {"perTryTimeout": "2s"}}, 0),
+    ],
+)
+def test_a_route_waits_for_an_attempt(route: dict[str, Any], count: int) -> None:
+    to_wiki = [{"destination": {"host": "wiki.wiki.svc.cluster.local", "port": {"number": 80}}}]
+    found = problems("spec/http", [{**route, "route": to_wiki}], "VirtualService")
+    assert len(found) == count
+    assert all("before its perTryTimeout of" in told for told in found)
+
+
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        ({"duration": "24h", "renewBefore": "24h"}, 1),
+        ({"renewBefore": "2200h"}, 1),
+        ({"duration": "24h", "renewBefore": "8h"}, 0),
+        ({"renewBefore": "360h"}, 0),
+        ({"duration": "1h"}, 0),
+    ],
+)
+def test_a_certificate_is_renewed_after_it_is_issued(times: dict[str, str], count: int) -> None:
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "wiki"}}
+    item = Object({**certificate, "spec": times}, "charts/wiki.py", "deploy/apps/wiki/it.yaml")
+    found = list(check_fields(item))
+    assert len(found) == count
+    assert all("make renewBefore shorter than duration" in told for told in found)
