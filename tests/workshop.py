@@ -22,6 +22,7 @@ COPIED = (
     "charts",
     "containers",
     "deploy",
+    "facts",
     "infra",
     "scripts",
     "synth",
@@ -85,7 +86,7 @@ class Workshop:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
         monkeypatch.setattr(runtime, "ROOT", self.root)
-        monkeypatch.setattr(runtime, "CHARTS", f"{self.root / 'charts'}{os.sep}")
+        monkeypatch.setattr(runtime, "CHARTS", tuple(f"{self.root / name}{os.sep}" for name in ("charts", "facts")))
         monkeypatch.setattr(runtime, "PACKAGES", (*runtime.PACKAGES, f"{self.root / 'imports'}{os.sep}"))
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         importlib.invalidate_caches()
@@ -107,4 +108,4 @@ class Workshop:
 
 
 def _modules_of_a_definition() -> list[str]:
-    return [name for name in sys.modules if name.partition(".")[0] in ("charts", "main")]
+    return [name for name in sys.modules if name.partition(".")[0] in ("charts", "facts", "main")]
