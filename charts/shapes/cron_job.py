@@ -7,6 +7,7 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.app import App
 from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
+from charts.shapes.schedule import check_schedule
 from charts.shapes.workload import Workload
 
 
@@ -19,6 +20,9 @@ class CronJob(Workload):
     the pods that have it: define those before it. `cron_job` is the object itself, for what no shape offers.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+
+    Raises:
+        ValueError: the schedule is no line of cron, or there is no such time zone.
     """
 
     serves: ClassVar[bool] = False
@@ -34,6 +38,7 @@ class CronJob(Workload):
         deadline_seconds: int = 3600,
         retries: int = 1,
     ) -> None:
+        check_schedule(name, schedule, time_zone)
         super().__init__(app, name, pod, count=1)
         self.cron_job = k8s.KubeCronJob(
             app,

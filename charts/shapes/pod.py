@@ -32,17 +32,31 @@ class Priority(StrEnum):
     ORDINARY = "ordinary"
 
 
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+"""What the API server lets somebody do: https://kubernetes.io/docs/reference/access-authn-authz/authorization/"""
+
+
 @dataclass(frozen=True)
 class Permission:
     """What the account of a pod may do in its own namespace at the API server, as a rule of a Role has it.
 
     https://kubernetes.io/docs/reference/access-authn-authz/rbac/#role-and-clusterrole
+
+    Raises:
+        ValueError: a verb is none.
     """
 
     resources: Sequence[str]
     verbs: Sequence[str]
     groups: Sequence[str] = ("",)
     names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for verb in self.verbs:
+            if verb not in VERBS:
+                raise ValueError(
+                    f"the permission for {', '.join(self.resources)} has the verb {verb!r}: there are {', '.join(VERBS)}"
+                )
 
 
 class Pod:

@@ -1,5 +1,6 @@
 """The way from the ingress gateway to an app: by which host and path, and how its failures are met."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,6 +47,9 @@ SAFE_METHODS = "GET|HEAD|OPTIONS"
 HSTS = {"strict-transport-security": "max-age=31536000"}
 """A browser that was here once comes by HTTPS alone for a year."""
 
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The name of a header: https://www.rfc-editor.org/rfc/rfc9110#section-5.1"""
+
 HEARSAY = ("forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-real-ip")
 """What a visitor can tell an app about itself or about the way there, and the gateway would hand on as it came.
 
@@ -65,7 +69,8 @@ class Route:
     another's host: `share` puts it there.
 
     Raises:
-        ValueError: a path is none, or a port of the gateway is none that the environment has.
+        ValueError: a path or a header is none, a host is named twice, or a port of the gateway is none that the
+            environment has.
     """
 
     def __init__(
@@ -89,6 +94,14 @@ class Route:
                 raise ValueError(
                     f"{workload.name} has the path {path!r} of another app's host: a path begins with / and has more, "
                     "as in /api"
+                )
+        for label in hosts:
+            if hosts.count(label) > 1:
+                raise ValueError(f"{workload.name} names the host {label} twice: leave one out")
+        for header in headers:
+            if not HEADER.fullmatch(header):
+                raise ValueError(
+                    f"{workload.name} has the response header {header!r}, which is no name of one: x-frame-options is"
                 )
         self.destination_rule = DestinationRule(
             workload.app,

@@ -1,0 +1,50 @@
+"""Lines of cron and time zones, as Kubernetes reads them for a CronJob."""
+
+import re
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
+DAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=True))
+FIELDS: tuple[tuple[str, range, dict[str, int]], ...] = (
+    ("minute", range(60), {}),
+    ("hour", range(24), {}),
+    ("day of the month", range(1, 32), {}),
+    ("month", range(1, 13), MONTHS),
+    ("day of the week", range(7), DAYS),
+)
+"""The fields of a line, with what each may be: https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format"""
+
+NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+PART = re.compile(r"(?:[*?]|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
+
+
+def check_schedule(name: str, line: str, time_zone: str) -> None:
+    """Look at when a job runs, before a cluster does.
+
+    Raises:
+        ValueError: the line is none of cron's, or there is no such time zone.
+    """
+    if line not in NICKNAMES:
+        for problem in _problems(line):
+            raise ValueError(f"{name} has the schedule {line!r}, {problem}: 0 3 * * * is every day at 3 o'clock")
+    try:
+        ZoneInfo(time_zone)
+    except (LookupError, ValueError, OSError):
+        raise ValueError(f"{name} has the time zone {time_zone!r}, which is none: Europe/Berlin is one") from None
+
+
+def _problems(line: str) -> Iterator[str]:
+    fields = line.split()
+    if len(fields) != len(FIELDS):
+        yield f"which has {len(fields)} fields instead of {len(FIELDS)}, {', '.join(name for name, _, _ in FIELDS)}"
+        return
+    for text, (name, numbers, names) in zip(fields, FIELDS, strict=True):
+        for part in text.split(","):
+            if (match := PART.fullmatch(part)) is None or match["step"] == "0":
+                yield f"in which the {name} {part} is none"
+                continue
+            given = [bound for bound in (match["first"], match["last"]) if bound is not None]
+            bounds = [names.get(bound.lower(), int(bound) if bound.isdecimal() else -1) for bound in given]
+            if not all(bound in numbers for bound in bounds) or bounds != sorted(bounds):
+                yield f"in which the {name} {part} is none: {numbers.start} to {numbers.stop - 1} are"

@@ -1,0 +1,63 @@
+"""The clusters of the house that the corpora change; what an environment is stands in the project's own module."""
+
+from facts.what_an_environment_is import (
+    EXAMPLE,
+    Acme,
+    Environment,
+    Tier,
+)
+
+__all__ = ["ENVIRONMENTS", "EXAMPLE", "LOCAL", "PRODUCTION", "STAGING", "Acme", "Environment", "Tier"]
+
+DOMAIN = "graphwiki.example.com"
+GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"
+REGISTRY = "registry.example.com"
+ACME_EMAIL = "platform@example.com"
+STORAGE_CLASS = "storage.example.com"
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+LOCAL = Environment(
+    name="local",
+    path="deploy",
+    context="k3d-graphwiki",
+    domain="localhost",
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.SMALL,
+    trace_sampling=100,
+    rancher=True,
+)
+
+STAGING = Environment(
+    name="staging",
+    path="deploy/staging",
+    context="graphwiki-staging",
+    domain=f"staging.{DOMAIN}",
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.MEDIUM,
+    registry=REGISTRY,
+    tls=Acme(LETS_ENCRYPT_STAGING, ACME_EMAIL),
+    trace_sampling=100,
+    prometheus=True,
+)
+
+PRODUCTION = Environment(
+    name="production",
+    path="deploy/production",
+    context="graphwiki-production",
+    domain=DOMAIN,
+    git_url=GIT_URL,
+    git_branch="main",
+    tier=Tier.FULL,
+    registry=REGISTRY,
+    digests=True,
+    tls=Acme(LETS_ENCRYPT, ACME_EMAIL),
+    storage_class=STORAGE_CLASS,
+    trace_sampling=1,
+    prometheus=True,
+)
+
+ENVIRONMENTS = (LOCAL, STAGING, PRODUCTION)
