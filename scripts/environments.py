@@ -40,6 +40,8 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "images": _images,
     "tier": lambda e: e.tier.name.lower(),
     "storage class": lambda e: e.storage_class or "the default class",
+    "shared storage class": lambda e: e.shared_storage_class or "none",
+    "ports of the gateway for plain TCP": lambda e: ", ".join(map(str, e.gateway_ports)) or "none",
     "Istio's images": lambda e: f"from {e.istio_hub}",
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",

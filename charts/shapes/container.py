@@ -105,7 +105,7 @@ class Container:
     metrics: Metrics | None = None
 
     def __post_init__(self) -> None:
-        own = (Port(self.port),) if self.port else ()
+        own = (Port(self.port),) if self.port is not None else ()
         object.__setattr__(self, "ports", (*own, *self.ports))
         for number in [port.number for port in self.ports] + ([self.metrics.port] if self.metrics else []):
             _check_port(self.name, number)
@@ -191,7 +191,9 @@ def _variable(name: str, value: str | SecretKey) -> k8s.EnvVar:
 
 
 def _check_port(name: str, port: int) -> None:
-    if port in range(1, UNPRIVILEGED_PORTS.start) or port in ISTIO_PORTS:
+    if not isinstance(port, int):
+        raise TypeError(f"{name} cannot listen on port {port!r}: a port is a number from {UNPRIVILEGED_PORTS.start} on")
+    if port not in UNPRIVILEGED_PORTS or port in ISTIO_PORTS:
         raise ValueError(
             f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
             f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"

@@ -55,7 +55,8 @@ class Permission:
         for verb in self.verbs:
             if verb not in VERBS:
                 raise ValueError(
-                    f"the permission for {', '.join(self.resources)} has the verb {verb!r}: there are {', '.join(VERBS)}"
+                    f"the permission for {', '.join(self.resources)} has the verb {verb!r}: there are "
+                    f"{', '.join(VERBS)}"
                 )
 
 

@@ -1,11 +1,12 @@
 """Lines of cron and time zones, as Kubernetes reads them for a CronJob."""
 
+import calendar
 import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
-DAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=True))
+MONTHS = {calendar.month_abbr[number].lower(): number for number in range(1, 13)}
+DAYS = {calendar.day_abbr[number - 1].lower(): number for number in range(7)}
 FIELDS: tuple[tuple[str, range, dict[str, int]], ...] = (
     ("minute", range(60), {}),
     ("hour", range(24), {}),

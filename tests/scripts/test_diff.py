@@ -40,7 +40,7 @@ def test_namespaces_and_hosts_come_first_side_by_side(text: Ended) -> None:
         >= {
             "rancher": ["cattle-system", LOCAL.host("rancher")],
             "graphwiki": ["graphwiki", "graphwiki", LOCAL.host("wiki"), PRODUCTION.host("wiki")],
-            "hello-world": ["test-app", "test-app", LOCAL.host("test"), PRODUCTION.host("test")],
+            "test-app": ["test-app", "test-app", LOCAL.host("test"), PRODUCTION.host("test")],
         }.items()
     )
     for row in rows:
@@ -74,7 +74,7 @@ def test_a_field_is_shown_with_both_values(
 
 def test_the_images_are_shown_in_full(text: Ended, markdown: Ended) -> None:
     field = "spec.template.spec.containers[graphwiki].image"
-    first, second = image(LOCAL, "graphwiki"), image(PRODUCTION, "graphwiki")
+    first, second = (image(e, "graphwiki").reference(e.registry) for e in (LOCAL, PRODUCTION))
     lines = fields(text.out, "Deployment graphwiki/graphwiki")
     assert lines[lines.index(f"      {field}") :][1:3] == [f"        - {first}", f"        + {second}"]
     assert f"| `{field}` | `{first}` | `{second}` |" in markdown.out.splitlines()
