@@ -177,11 +177,11 @@ class TestRelease:
         assert state(workshop) == before
 
     def test_when_the_compile_fails_everything_is_as_it_was(self, compiled: Workshop) -> None:
-        compiled.edit("charts/apps/graphwiki.py", "port=8000", "port=0")
+        compiled.edit("charts/apps/graphwiki.py", "port=8000", "port=80")
         before = state(compiled)
         ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert (ended.code, ended.out) == (1, "")
-        assert "a port is a number from 1 to 65535 (charts/apps/graphwiki.py)\n" in ended.err
+        assert "graphwiki cannot listen on port 80: take one from 1025 on" in ended.err
         assert state(compiled) == before
 
     def test_when_deploy_cannot_be_written_everything_is_as_it_was(self, compiled: Workshop) -> None:

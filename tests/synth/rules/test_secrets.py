@@ -105,7 +105,7 @@ def test_a_secret_has_no_values_in_git() -> None:
     secret = {"kind": "Secret", "data": {"password": "aHVudGVyMg=="}}
     refused = [
         "has its values in Git, for everyone to read: make it in the cluster with `kubectl create secret`, and name it "
-        "in facts/provided.py (docs/operations.md)"
+        "in the app with Secret (docs/operations.md)"
     ]
     assert list(check_secrets(secret)) == refused
     assert list(check_secrets({"kind": "Secret", "stringData": {"password": "hunter2"}})) == refused
