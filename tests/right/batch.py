@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.right import RightEdit, readmes_app, recipes, written_down
+from tests.right import Replaced, RightEdit, readmes_app, recipes, written_down
 from tests.workshop import ROOT, Workshop
 
 INSTALLED = (".venv", "node_modules")
@@ -28,7 +28,12 @@ WITH = ("one's own five values", "a fourth environment", "more memory")
 def edits() -> list[RightEdit]:
     """All that goes into one batch: apps first, then the environments that they have to run in."""
     named = {edit.name: edit for edit in written_down()}
-    return [*recipes(lambda number: f"b{number}"), readmes_app().as_one_of_many(), *(named[name] for name in WITH)]
+    apps = recipes(lambda number: f"b{number}")
+    (released,) = (edit.app for edit in apps if edit.name == "An image that releases change")
+    image = f'  {released}-pages:\n    repository: blog/pages\n    tag: "1.4.2"\n'
+    there = Replaced("images.yaml", "preview:\n", f"preview:\n{image}")
+    fourth = RightEdit("its image in the fourth environment", [there])
+    return [*apps, readmes_app().as_one_of_many(), *(named[name] for name in WITH), fourth]
 
 
 def copy(root: Path) -> Workshop:
