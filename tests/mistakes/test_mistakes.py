@@ -129,8 +129,12 @@ def test_verify_stops_what_compiles(workshop: Workshop, monkeypatch: pytest.Monk
     assert mistake.is_told(ended.out), ended.out
 
 
-def test_each_test_of_the_corpus_passes_without_its_mistake(workshop: Workshop) -> None:
+def test_each_test_of_the_corpus_passes_without_its_mistake(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tests = {mistake.test for mistake in of("test")}
+    compiled = workshop.compile(monkeypatch)
+    assert compiled.code == 0, compiled.err
     ended = workshop.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *sorted(tests))
     assert ended.code == 0, ended.out
 

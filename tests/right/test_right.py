@@ -1,0 +1,70 @@
+"""Each right edit compiles, by the rules, and what it gives has the properties of every app."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from charts import shapes
+from tests.charts.properties import PROPERTIES, deployed
+from tests.ground import ground
+from tests.right import PAGE, RightEdit, readmes_app, recipes, sections, written_down
+from tests.schemas import errors
+from tests.workshop import Workshop
+
+EDITS = [readmes_app(), *recipes(), *written_down()]
+MANY = 40
+"""So many right edits of a first month were named when the corpus began."""
+
+
+@dataclass
+class Judged:
+    """The ground, and what was found right of it already: an app that is as it was need not be judged again."""
+
+    workshop: Workshop
+    seen: set[tuple[str, bytes]] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    return Judged(ground(tmp_path_factory.mktemp("right")))
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit.name))
+def test_it_compiles_and_what_it_gives_is_as_every_app(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch, edit: RightEdit
+) -> None:
+    workshop = judged.workshop
+    with edit.made(workshop):
+        ended = workshop.compile(monkeypatch)
+        assert ended.code == 0, ended.err
+        apps = deployed(workshop.root / "deploy")
+        assert not edit.app or edit.app in {app.name for app in apps}
+        for app in apps:
+            key = (str(app), _content(app.tree / "apps" / app.name))
+            if key not in judged.seen:
+                for holds in PROPERTIES:
+                    holds(app)
+                assert [error for document in app.objects for error in errors(document)] == []
+                judged.seen.add(key)
+
+
+def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
+    names = [edit.name for edit in EDITS]
+    assert sorted(set(names)) == sorted(names)
+    assert len(names) >= MANY
+
+
+def test_the_page_shows_every_shape() -> None:
+    text = "".join(block["text"] for blocks in sections().values() for block in blocks)
+    assert [name for name in shapes.__all__ if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_heading_of_the_page_has_a_recipe_or_recipes_below_it() -> None:
+    headings = re.findall(r"^### (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [edit.name for edit in recipes()] == headings
+
+
+def _content(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
