@@ -4,15 +4,27 @@ The API server refuses a pod that breaks the standard only when the pod is made,
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from synth.manifest import Document
 
+WORKLOADS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 SERVING = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 """Kinds whose pods run until they are replaced, and so must be asked whether they still can."""
+
+
+class Port(NamedTuple):
+    """A port that a container declares; `name` is empty where it has none."""
+
+    number: int
+    protocol: str = "TCP"
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol}"
 
 
 def pod_template(document: Document) -> Document:
@@ -33,10 +45,32 @@ def pod_spec(document: Document) -> Document:
     return pod_template(document).get("spec") or {}
 
 
+def pod_labels(document: Document) -> dict[str, str]:
+    """The labels that the pods of a workload have."""
+    return (pod_template(document).get("metadata") or {}).get("labels") or {}
+
+
 def containers(document: Document) -> list[Document]:
     """The init containers and containers of a workload."""
     spec = pod_spec(document)
     return [*spec.get("initContainers", []), *spec.get("containers", [])]
+
+
+def declared(containers: Iterable[Document]) -> Iterator[Port]:
+    """The ports that containers declare."""
+    for container in containers:
+        for port in container.get("ports", []):
+            yield Port(port["containerPort"], port.get("protocol", "TCP"), port.get("name", ""))
+
+
+def selects(selector: Document | None, labels: Mapping[str, str]) -> bool:
+    """Whether a selector may be for pods with these labels; expressions are taken to be."""
+    return selected_labels(selector).items() <= labels.items()
+
+
+def selected_labels(selector: Document | None) -> dict[str, str]:
+    """The labels that a selector asks for; none where it is for all."""
+    return (selector or {}).get("matchLabels") or {}
 
 
 def ports(containers: Iterable[Document]) -> list[str | int]:
