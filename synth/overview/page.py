@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from synth.overview.model import App, Call, Container, Overview, Volume
-from synth.overview.picture import address_of, pictures, pods_of, size_of
+from synth.overview.model import App, Call, Container, Overview, Volume, Workload
+from synth.overview.picture import address_of, maps, maps_of_calls, pods_of, size_of
 from synth.quantity import as_quantity
 from synth.takes import amount_of
 from synth.tree import Page
@@ -13,8 +13,6 @@ README = "README.md"
 DIGEST_LENGTH = 12
 """So many characters of an image's digest tell it from any other that one compares it with."""
 
-HEAD = ("app", "workload", "addresses", "image", "pods", "requests", "limits", "volumes", "backup")
-
 
 def page(overview: Overview, title: str, source: str) -> Page:
     """The page of an environment, called `title`; `source` is the module that composes it."""
@@ -22,16 +20,22 @@ def page(overview: Overview, title: str, source: str) -> Page:
 
 
 def _lines(overview: Overview, title: str) -> Iterator[str]:
+    parts = [*overview.apps, *overview.platform]
     yield f"# {title}"
-    for picture in pictures(overview):
-        yield from ("", "```mermaid", *picture, "```")
-    if others := list(_others(overview)):
-        yield from ("", "Beside the arrows, these may call:", "", *others)
-    yield from ("", "## Apps", "")
-    yield "Requests and limits are CPU and memory of all pods at full scale, Istio's proxies included."
-    yield from ("", *_table(overview.apps, "all apps"))
-    if overview.platform:
-        yield from ("", "## Platform", "", *_table(overview.platform, "all of it"))
+    for lines in maps(overview):
+        yield from ("", "```mermaid", *lines, "```")
+    yield from ("", "## Apps", "", *_table(("app", "addresses", "runs", "image"), map(_what, parts)))
+    yield from ("", "## At full scale", "")
+    yield "CPU and memory of all pods together, with Istio's proxies."
+    yield from ("", *_table(("app", "pods", "requests", "limits", "volumes", "backup"), map(_size, parts)))
+    yield _total(parts)
+    others, calls = list(_others(overview)), list(maps_of_calls(overview))
+    if others or calls:
+        yield from ("", "## Who may call whom")
+    for lines in calls:
+        yield from ("", "```mermaid", *lines, "```")
+    if others:
+        yield from ("", *others)
 
 
 def _others(overview: Overview) -> Iterator[str]:
@@ -46,35 +50,50 @@ def _others(overview: Overview) -> Iterator[str]:
             yield f"- {_code(caller)}, at port {' and '.join(map(str, ports))} of {targets}"
 
 
-def _table(parts: Sequence[App], total: str) -> Iterator[str]:
-    yield _row(HEAD)
-    yield "|---" * len(HEAD) + "|"
-    for part in parts:
-        yield from map(_row, _rows(part))
-    workloads = [workload for part in parts for workload in part.workloads]
-    if len(workloads) > 1:
-        takes = [_takes(_sum(getattr(workload, kind) for workload in workloads)) for kind in ("requests", "limits")]
-        storage = _sum({"storage": v.size} for part in parts for v in part.volumes for _ in range(v.count))
-        yield _row((f"**{total}**", "", "", "", "", *takes, storage.get("storage", ""), ""))
+Row = tuple[str, ...]
 
 
-def _rows(part: App) -> Iterator[tuple[str, ...]]:
-    """A row for each workload, and one for the volumes that none of them mounts."""
-    app = f"[{part.name}]({part.folder})"
+def _table(head: Row, parts: Iterable[Iterable[Row]]) -> Iterator[str]:
+    yield _row(head)
+    yield "|---" * len(head) + "|"
+    yield from (_row(row) for rows in parts for row in rows)
+
+
+def _what(part: App) -> Iterator[Row]:
+    """What runs in one folder, a row for each workload, and one for the addresses that lead to none of them."""
     for workload in part.workloads:
-        yield (
-            app,
-            f"{workload.kind} {_code(workload.name)}{f', at {_code(workload.schedule)}' if workload.schedule else ''}",
-            _cell(_code(address_of(address)) for address in part.addresses_of(workload)),
-            _cell(map(_image, workload.containers)),
-            pods_of(workload),
-            _takes(workload.requests),
-            _takes(workload.limits),
-            *_volumes(workload.volumes),
-        )
-    mounted = [volume for workload in part.workloads for volume in workload.volumes]
+        addresses = _cell(_code(address_of(address)) for address in part.addresses_of(workload))
+        images = _cell(map(_image, workload.containers))
+        runs = f"{_named(workload)}{f', {_code(workload.schedule)}' if workload.schedule else ''}"
+        yield _link(part), addresses, runs, images
+    reached = {address for workload in part.workloads for address in part.addresses_of(workload)}
+    if others := [address for address in part.addresses if address not in reached]:
+        yield _link(part), _cell(_code(address_of(address)) for address in others), "", ""
+
+
+def _size(part: App) -> Iterator[Row]:
+    """How much one folder takes, a row for each workload, and one for the volumes that none of them mounts."""
+    for workload in part.workloads:
+        takes = _takes(workload.requests), _takes(workload.limits)
+        yield _link(part), f"{_named(workload)}, {pods_of(workload)}", *takes, *_volumes(workload.volumes)
+    mounted = {volume for workload in part.workloads for volume in workload.volumes}
     if free := [volume for volume in part.volumes if volume not in mounted]:
-        yield (app, "", "", "", "", "", "", *_volumes(free))
+        yield _link(part), "", "", "", *_volumes(free)
+
+
+def _total(parts: Sequence[App]) -> str:
+    workloads = [workload for part in parts for workload in part.workloads]
+    takes = [_takes(_sum(getattr(workload, kind) for workload in workloads)) for kind in ("requests", "limits")]
+    storage = _sum({"storage": v.size} for part in parts for v in part.volumes for _ in range(v.count))
+    return _row(("**all of it**", "", *takes, storage.get("storage", ""), ""))
+
+
+def _link(part: App) -> str:
+    return f"[{part.name}]({part.folder})"
+
+
+def _named(workload: Workload) -> str:
+    return f"{workload.kind} {_code(workload.name)}"
 
 
 def _volumes(volumes: Sequence[Volume]) -> tuple[str, str]:
@@ -85,10 +104,12 @@ def _volumes(volumes: Sequence[Volume]) -> tuple[str, str]:
 
 
 def _image(container: Container) -> str:
-    name, at, digest = container.image.partition("@")
+    """An image, a line for each of its parts: the repository, the name with its tag, the digest."""
+    image, at, digest = container.image.partition("@")
+    repository, slash, name = image.rpartition("/")
     algorithm, colon, text = digest.partition(":")
-    short = f"{text[:DIGEST_LENGTH]}..." if len(text) > DIGEST_LENGTH else text
-    return f"{_code(f'{name}{at}{algorithm}{colon}{short}')}{', at the start' if container.first else ''}"
+    short = f"{at}{algorithm}{colon}{text[:DIGEST_LENGTH]}{'...' if len(text) > DIGEST_LENGTH else ''}"
+    return "<br>".join(filter(None, map(_code, (f"{repository}{slash}", name, short))))
 
 
 def _takes(amounts: Mapping[str, str]) -> str:
@@ -111,6 +132,8 @@ def _code(text: str) -> str:
     https://github.github.com/gfm/#example-200
     """
     escaped = text.replace("|", "\\|")
+    if not text:
+        return ""
     return f"`` {escaped} ``" if "`" in escaped else f"`{escaped}`"
 
 

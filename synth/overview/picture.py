@@ -1,19 +1,21 @@
-"""The map of an environment as a mermaid flowchart: gateway, hosts, Services, pods, volumes, and who calls whom.
+"""The maps of an environment as mermaid flowcharts: from the gateway to the volumes, and who may call whom.
 
-In the dialect that GitHub draws: https://mermaid.js.org/syntax/flowchart.html. It refuses a chart of more than 50,000
-characters or 500 arrows (https://mermaid.js.org/config/schema-docs/config.html), so a large environment has several.
+Two, because one with both is wider than a page as soon as one app calls another. In the dialect that GitHub draws:
+https://mermaid.js.org/syntax/flowchart.html. It refuses a chart of more than 50,000 characters or 500 arrows
+(https://mermaid.js.org/config/schema-docs/config.html), so a large environment has several of each.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from synth.overview.model import Address, App, Overview, Party, Route, Volume, Workload
+from synth.overview.model import Address, App, Call, Overview, Party, Route, Volume, Workload
 
 PLAIN = re.compile(r"[A-Za-z0-9 ./:,()+→-]")
 """Characters that mean nothing to mermaid, to Markdown or to HTML within a quoted label."""
 
-APPS_IN_A_PICTURE = 20
+APPS_IN_A_MAP = 20
+CALLS_IN_A_MAP = 100
 MOST_ADDRESSES = 4
 """So many addresses an arrow names; of more it says how many they are."""
 
@@ -25,16 +27,16 @@ SHORT = {"PersistentVolumeClaim": "volume"}
 """What a kind is called in the names of nodes, which one reads in a comparison of two pages."""
 
 
-def pictures(overview: Overview) -> Iterator[list[str]]:
-    """The lines of one flowchart for every `APPS_IN_A_PICTURE` apps."""
+def maps(overview: Overview) -> Iterator[list[str]]:
+    """The lines of one flowchart for every `APPS_IN_A_MAP` apps."""
     parts = [*overview.apps, *overview.platform]
-    starts = range(0, max(len(parts), 1), APPS_IN_A_PICTURE)
+    starts = range(0, max(len(parts), 1), APPS_IN_A_MAP)
     for start in starts:
         elsewhere = overview.elsewhere if start == starts[-1] else ()
-        yield list(_picture(overview, parts[start : start + APPS_IN_A_PICTURE], elsewhere))
+        yield list(_map(overview, parts[start : start + APPS_IN_A_MAP], elsewhere))
 
 
-def _picture(overview: Overview, parts: Sequence[App], elsewhere: Sequence[Route]) -> Iterator[str]:
+def _map(overview: Overview, parts: Sequence[App], elsewhere: Sequence[Route]) -> Iterator[str]:
     ids = _Ids()
     yield "flowchart LR"
     for gateway in overview.gateways:
@@ -42,12 +44,13 @@ def _picture(overview: Overview, parts: Sequence[App], elsewhere: Sequence[Route
         yield f"  visitors([visitors]) --> {ids.of(gateway.party)}[{label(f'Gateway {gateway.name}', spoken)}]"
     for part in parts:
         yield f"  subgraph {ids.of('folder', part.name)} [{label(part.name)}]"
+        yield "    direction LR"
         yield from (f"    {line}" for line in _inside(ids, part))
         yield "  end"
     for line in (
         *_from_gateways(ids, [*(route for part in parts for route in part.routes), *elsewhere]),
+        *_aligned(ids, overview, parts),
         *_to_outside(ids, parts),
-        *_calls(ids, overview, parts),
     ):
         yield f"  {line}"
 
@@ -106,6 +109,15 @@ def _from_gateways(ids: "_Ids", routes: Iterable[Route]) -> Iterator[str]:
         yield f"{ids.of(gateway)} -->|{label(*shown)}| {target}"
 
 
+def _aligned(ids: "_Ids", overview: Overview, parts: Iterable[App]) -> Iterator[str]:
+    """Invisible arrows to what no gateway leads to, which would otherwise stand left of everything else."""
+    for gateway in overview.gateways[:1]:
+        for part in parts:
+            nodes = [item.party for items in (part.services, part.workloads, part.volumes) for item in items]
+            if nodes and not part.routes:
+                yield f"{ids.of(gateway.party)} ~~~ {ids.of(nodes[0])}"
+
+
 def _to_outside(ids: "_Ids", parts: Iterable[App]) -> Iterator[str]:
     for part in parts:
         for place in part.outside:
@@ -114,16 +126,21 @@ def _to_outside(ids: "_Ids", parts: Iterable[App]) -> Iterator[str]:
             yield from (f"{ids.of(party)} --> {node}" for party in place.workloads)
 
 
-def _calls(ids: "_Ids", overview: Overview, parts: Sequence[App]) -> Iterator[str]:
-    """Dotted arrows between workloads, to the Service where there is one; a workload of another picture by its name."""
-    here = {workload.party for part in parts for workload in part.workloads}
-    everywhere = {workload.party for part in (*overview.apps, *overview.platform) for workload in part.workloads}
-    services = {party: service.party for part in parts for service in part.services for party in service.workloads}
-    for call in overview.calls:
-        if call.caller in everywhere and call.target in here and call.caller != call.target:
-            known = call.caller in ids
-            caller = ids.of(call.caller) if known else f"{ids.of(call.caller)}[{label(str(call.caller))}]"
-            yield f"{caller} -.->|calls| {ids.of(services.get(call.target, call.target))}"
+def maps_of_calls(overview: Overview) -> Iterator[list[str]]:
+    """The lines of one flowchart for every `CALLS_IN_A_MAP` calls between workloads; none where nobody calls."""
+    here = {workload.party for part in (*overview.apps, *overview.platform) for workload in part.workloads}
+    calls = [call for call in overview.calls if call.caller in here and call.caller != call.target]
+    for start in range(0, len(calls), CALLS_IN_A_MAP):
+        yield list(_map_of_calls(calls[start : start + CALLS_IN_A_MAP]))
+
+
+def _map_of_calls(calls: Sequence[Call]) -> Iterator[str]:
+    ids = _Ids()
+    yield "flowchart LR"
+    for party in dict.fromkeys(party for call in calls for party in (call.caller, call.target)):
+        yield f"  {ids.of(party)}[{label(f'{party.kind} {party.name}', f'in {party.namespace}')}]"
+    for call in calls:
+        yield f"  {ids.of(call.caller)} -->|{label(*(f':{port}' for port in call.ports))}| {ids.of(call.target)}"
 
 
 def label(*lines: str) -> str:
