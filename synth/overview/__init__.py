@@ -9,26 +9,31 @@ from pathlib import Path, PurePosixPath
 from synth.cluster import Cluster
 from synth.manifest import Document, load
 from synth.overview.calls import calls
-from synth.overview.model import APPS, Overview
+from synth.overview.model import APPS, Overview, Party, Route
 from synth.overview.parts import app_of
 from synth.overview.ways import gateway_of, ways
-from synth.tree import KUSTOMIZATION_FILE, File, Object, Tree, is_generated
+from synth.tree import APPLY_ORDER, KUSTOMIZATION_FILE, File, Object, Tree, is_generated
+
+__all__ = ["Overview", "overview", "read"]
 
 
 def overview(objects: Iterable[Object], root: str) -> Overview:
     """The overview of an environment, whose objects stand below the folder `root` (`deploy/staging`).
 
-    The objects must keep to the rules: `synth.checks` says what is wrong with them, this does not.
+    The objects must keep to the rules. What is wrong with them the rules say; this does not.
     """
     files: dict[str, tuple[Document, ...]] = {}
-    for item in objects:
+    for item in sorted(objects, key=_place):
         files[item.path] = (*files.get(item.path, ()), item.document)
     cluster = Cluster(Tree({path: File(documents, "") for path, documents in files.items()}), ())
     found = tuple(ways(cluster, root))
+    by_service: dict[Party, list[Route]] = {}
+    for way in found:
+        by_service.setdefault(way.service, []).append(way)
     folders: dict[str, list[Object]] = {}
     for item in cluster.objects:
         folders.setdefault(item.folder.removeprefix(f"{root}/"), []).append(item)
-    parts = [app_of(cluster, folder, items, found) for folder, items in folders.items()]
+    parts = [app_of(cluster, folder, items, by_service) for folder, items in folders.items()]
     return Overview(
         root,
         tuple(gateway_of(item) for item in cluster.of("Gateway")),
@@ -53,6 +58,12 @@ def read(base: Path, root: str) -> Overview:
                 path = file.relative_to(base).as_posix()
                 objects += [Object(document, "", path) for document in load(text)]
     return overview(objects, root)
+
+
+def _place(item: Object) -> tuple[str | int, ...]:
+    """Where an object comes in the overview, in whichever order the objects are given: as Flux applies a folder."""
+    rank = APPLY_ORDER.index(item.kind) if item.kind in APPLY_ORDER else len(APPLY_ORDER)
+    return item.folder, rank, item.kind, item.namespace, item.name
 
 
 def _is_app(folder: str) -> bool:

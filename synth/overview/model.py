@@ -9,7 +9,9 @@ from synth import DefinitionError
 APPS = "apps"
 """The folder of an environment's tree whose folders are the apps."""
 
-WITHOUT_PORT = {"HTTP": 80, "HTTPS": 443}
+SCHEMES = {"HTTP": "http", "HTTPS": "https", "TLS": "https"}
+"""What a browser calls what is spoken at a gateway; TLS that is passed through is the app's own HTTPS."""
+WITHOUT_PORT = {"http": 80, "https": 443}
 """The ports that an address of a scheme need not name."""
 
 
@@ -53,9 +55,9 @@ class Address:
 
     def url(self, ports: Mapping[int, int] | None = None) -> str:
         """The address as a browser takes it; `ports` says which port of this machine leads to which of the gateway."""
-        scheme = "http" if self.protocol == "HTTP" else "https"
+        scheme = SCHEMES.get(self.protocol, self.protocol.lower())
         port = (ports or {}).get(self.port, self.port)
-        return f"{scheme}://{self.host}{'' if port == WITHOUT_PORT[scheme.upper()] else f':{port}'}{self.path}"
+        return f"{scheme}://{self.host}{'' if port == WITHOUT_PORT.get(scheme) else f':{port}'}{self.path}"
 
     def __str__(self) -> str:
         return f":{self.port}" if self.host == "*" else f"{self.host}{self.path}"
@@ -172,8 +174,8 @@ class App:
 
     def addresses_of(self, workload: Workload) -> tuple[Address, ...]:
         """Where one of its workloads is reached."""
-        services = {service.name for service in self.services if workload.party in service.workloads}
-        return tuple(dict.fromkeys(route.address for route in self.routes if route.service.name in services))
+        services = {service.party for service in self.services if workload.party in service.workloads}
+        return tuple(dict.fromkeys(route.address for route in self.routes if route.service in services))
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,12 @@ def _lines(overview: Overview, title: str) -> Iterator[str]:
     yield "CPU and memory of all pods together, with Istio's proxies."
     yield from ("", *_table(("app", "pods", "requests", "limits", "volumes", "backup"), map(_size, parts)))
     yield _total(parts)
-    others, calls = list(_others(overview)), list(maps_of_calls(overview))
-    if others or calls:
-        yield from ("", "## Who may call whom")
+    yield from ("", "## Who may call whom", "")
+    calls, others = list(maps_of_calls(overview)), list(_others(overview))
+    if not (calls or others):
+        yield "NetworkPolicies and AuthorizationPolicies let in the gateways and nobody else."
+        return
+    yield "Besides the gateways, as far as NetworkPolicies and AuthorizationPolicies let them through:"
     for lines in calls:
         yield from ("", "```mermaid", *lines, "```")
     if others:
@@ -39,7 +42,7 @@ def _lines(overview: Overview, title: str) -> Iterator[str]:
 
 
 def _others(overview: Overview) -> Iterator[str]:
-    """The callers that have no arrow: pods that something else makes, and addresses."""
+    """The callers that no map has: pods that something else makes, and addresses."""
     found: dict[str, dict[tuple[int, ...], list[Call]]] = {}
     for call in overview.calls:
         if not call.caller.kind:

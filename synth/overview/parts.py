@@ -1,6 +1,6 @@
 """What stands in one folder of an environment's tree: workloads, Services, volumes, and what they reach outside."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -18,10 +18,9 @@ PRUNE = "kustomize.toolkit.fluxcd.io/prune"
 """Annotation that keeps an object in the cluster when it leaves Git, with the value `disabled`."""
 
 
-def app_of(cluster: Cluster, folder: str, items: list[Object], ways: Iterable[Route]) -> App:
+def app_of(cluster: Cluster, folder: str, items: list[Object], ways: Mapping[Party, list[Route]]) -> App:
     namespaces = [item.name for item in items if item.kind == "Namespace"] + [item.namespace for item in items]
     services = tuple(_service(cluster, item) for item in items if item.kind == "Service")
-    own = {(service.namespace, service.name) for service in services}
     workloads = tuple(_workload(cluster, item) for item in items if item.kind in WORKLOADS)
     claims = [_volume(item.document, item.namespace) for item in items if item.kind == "PersistentVolumeClaim"]
     made = [volume for workload in workloads for volume in workload.volumes if volume not in claims]
@@ -33,7 +32,7 @@ def app_of(cluster: Cluster, folder: str, items: list[Object], ways: Iterable[Ro
         services=services,
         volumes=tuple(dict.fromkeys((*claims, *made))),
         outside=tuple(_outside(cluster, items)),
-        routes=tuple(way for way in ways if (way.service.namespace, way.service.name) in own),
+        routes=tuple(way for service in services for way in ways.get(service.party, [])),
     )
 
 
