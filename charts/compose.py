@@ -16,6 +16,8 @@ from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.overview import overview
+from synth.overview.page import README, page
 from synth.rules import check
 from synth.tree import Folder, Tree, render
 
@@ -63,15 +65,23 @@ def compile_platform(dist: str | None = None) -> Tree:
         compiled.append(root)
         filled, given = folders(root, environment)
         rendered = render(environment.path, filled, source="charts/compose.py")
-        for violation in check(rendered, given):
-            found.setdefault(str(violation), {})[environment.name] = None
-        tree |= rendered
+        violations = [str(violation) for violation in check(rendered, given)]
+        for violation in violations:
+            found.setdefault(violation, {})[environment.name] = None
+        tree |= rendered if violations else _with_page(rendered, environment)
     if found:
         raise DefinitionError("\n".join(_placed(sentence, list(names)) for sentence, names in found.items()))
     if dist:
         for root in compiled:
             root.synth()
     return tree
+
+
+def _with_page(tree: Tree, environment: Environment) -> Tree:
+    """The tree of an environment, with the page about it in its folder."""
+    title = f"What runs in {environment.name}"
+    about = page(overview(tree.objects(), environment.path), title, source="charts/compose.py")
+    return Tree({**tree.files, f"{environment.path}/{README}": about}, tree.external)
 
 
 def _check_images(environment: Environment, apps: list[App]) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from synth import DefinitionError
 from synth.manifest import Document, dump, load, ordered
@@ -52,12 +52,16 @@ APPLY_ORDER = (
     "VirtualService",
 )
 
-GENERATED = re.compile(r"# Generated from \S+ by `cdk8s synth`")
+GENERATED = re.compile(r"(?:#|<!--) Generated from \S+ by `cdk8s synth`")
 
 
 def header(source: str) -> str:
     """The first line of a generated file; `is_generated` knows it again."""
-    return f"# Generated from {source} by `cdk8s synth`. Change that, not this file.\n"
+    return f"# {_origin(source)}\n"
+
+
+def _origin(source: str) -> str:
+    return f"Generated from {source} by `cdk8s synth`. Change that, not this file."
 
 
 def is_generated(text: str) -> bool:
@@ -106,6 +110,19 @@ class File:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A generated file of Markdown for people, which no kustomization lists, and the module that it comes from."""
+
+    body: str
+    source: str
+    documents: ClassVar[tuple[Document, ...]] = ()
+    """It has no objects."""
+
+    def text(self) -> str:
+        return f"<!-- {_origin(self.source)} -->\n\n{self.body}"
+
+
+@dataclass(frozen=True)
 class Object:
     """One Kubernetes object of a tree, with what is said of it: its chart's module, and its file in deploy/."""
 
@@ -150,9 +167,9 @@ class Object:
 
 @dataclass(frozen=True)
 class Tree:
-    """Files by path from the repository's root: those that charts make, and those of others."""
+    """Files by path from the repository's root: those that charts make, pages about them, and those of others."""
 
-    files: Mapping[str, File]
+    files: Mapping[str, File | Page]
     external: Mapping[str, External] = field(default_factory=dict)
 
     def objects(self) -> Iterator[Object]:

@@ -4,10 +4,14 @@ import re
 import sys
 from pathlib import Path
 
+from facts.environments import LOCAL
+from scripts.cluster import PORTS
+from synth.overview import read
 from synth.tree import Tree
-from tests.deployed import APPS, the
 from tests.scripts.desk import Desk
 from tests.workshop import ROOT, Workshop
+
+LOCAL_PORTS = {80: PORTS["http_port"], 443: PORTS["https_port"]}
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -91,18 +95,11 @@ def test_every_module_of_charts_is_in_the_layout() -> None:
         assert path.name == "__init__.py" or path.name in README, path.name
 
 
-def test_the_addresses_are_those_of_the_routes() -> None:
-    hosts = {host for app in APPS for host in the(f"apps/{app}", "VirtualService")["spec"]["hosts"]}
-    hosts |= set(the("platform/rancher", "VirtualService")["spec"]["hosts"])
-    assert set(re.findall(r"https?://([\w.]+\.localhost):8(?:080|443)", README)) == hosts
-    assert set(re.findall(r"`127\.0\.0\.1 ([\w. ]+)`", README)[0].split()) == hosts
-
-
-def test_the_picture_shows_the_ports_of_the_pods() -> None:
-    (picture,) = blocks("mermaid")
-    for app, node in (("graphwiki", "graphwiki"), ("test-app", "hello-world")):
-        (container,) = the(f"apps/{app}", "Deployment")["spec"]["template"]["spec"]["containers"]
-        assert f"[{node}<br>Service :80 → :{container['ports'][0]['containerPort']}]" in picture
+def test_the_addresses_are_those_of_routes_of_the_local_cluster() -> None:
+    known = {address.url(LOCAL_PORTS) for address in (route.address for route in read(ROOT, LOCAL.path).routes)}
+    addresses = re.findall(r"https?://[\w.]+\.localhost:\d+", README)
+    assert addresses
+    assert set(addresses) <= known
 
 
 def test_the_figures_of_the_first_run_are_right(platform: Tree) -> None:

@@ -61,6 +61,14 @@ def test_a_changed_field_stands_with_both_values_below_its_cluster(workshop: Wor
     )
 
 
+def test_a_page_about_an_environment_is_no_object_of_it(workshop: Workshop) -> None:
+    workshop.edit("deploy/README.md", "\n# What runs in local\n", "\n# What else runs in local\n")
+    ended = review(workshop)
+    assert ended.code == 0, ended.err
+    assert table(ended.out)[1:] == [[name, "0", "0", "0"] for name in ("local", "staging", "production")]
+    assert "README" not in ended.out
+
+
 def test_what_flux_would_delete_stands_on_top(workshop: Workshop) -> None:
     (workshop.root / "deploy/production/apps/test-app/hpa.yaml").unlink()
     (workshop.root / "deploy/production/apps/graphwiki/pvc.yaml").unlink()

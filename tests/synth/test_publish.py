@@ -7,7 +7,7 @@ import pytest
 
 from synth import DefinitionError, ToolError
 from synth.publish import DIFF_LINES, State, compare, publish, summary, write_file
-from synth.tree import External, File, Tree, header
+from synth.tree import External, File, Page, Tree, header
 
 SOURCE = "charts/wiki.py"
 OURS = header(SOURCE)
@@ -80,6 +80,26 @@ def test_a_persons_own_file_is_told_and_left_alone(tmp_path: Path) -> None:
     differences = publish(tree(a=1), tmp_path)
     assert own.read_text() == "mine\n"
     assert summary(tree(a=1), differences) == "  left alone deploy/apps/notes.md\n1 files unchanged"
+
+
+def test_a_page_is_written_put_right_and_removed_as_other_files_are(tmp_path: Path) -> None:
+    page = Page("# Wiki\n", SOURCE)
+    with_page = Tree({**tree(a=1).files, "deploy/README.md": page})
+    publish(with_page, tmp_path)
+    assert content(tmp_path)["deploy/README.md"] == page.text()
+    (tmp_path / "deploy/README.md").write_text(f"{page.text()}more\n")
+    assert states(with_page, tmp_path) == {"deploy/README.md": State.CHANGED}
+    assert states(tree(a=1), tmp_path) == {"deploy/README.md": State.EXTRA}
+    publish(tree(a=1), tmp_path)
+    assert content(tmp_path) == {"deploy/apps/a.yaml": f"{OURS}value: 1\n"}
+
+
+def test_a_persons_own_page_is_safe(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy/README.md").write_text("# Mine\n")
+    with pytest.raises(DefinitionError, match=r"^deploy/README.md does not say that it is generated"):
+        publish(Tree({"deploy/README.md": Page("# Wiki\n", SOURCE)}), tmp_path)
+    assert content(tmp_path) == {"deploy/README.md": "# Mine\n"}
 
 
 def test_a_persons_own_file_in_the_way_stops_everything(tmp_path: Path) -> None:

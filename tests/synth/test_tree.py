@@ -7,7 +7,7 @@ import pytest
 
 from synth import DefinitionError
 from synth.manifest import Document
-from synth.tree import External, Folder, Tree, header, is_generated, render
+from synth.tree import External, Folder, Page, Tree, header, is_generated, render
 
 MODULE = "tests/synth/test_tree.py"
 EXTERNAL = External("# Version: 1", "make components")
@@ -160,6 +160,13 @@ def test_a_file_says_in_its_first_line_where_it_comes_from() -> None:
 @pytest.mark.parametrize("text", ["", "# my notes\n", "apiVersion: v1\n", "\n# Generated from a.py by `cdk8s synth`"])
 def test_other_files_are_not_taken_for_generated_ones(text: str) -> None:
     assert not is_generated(text)
+
+
+def test_a_page_says_so_in_a_comment_and_has_no_objects() -> None:
+    page = Page("# Wiki\n", MODULE)
+    assert page.text() == f"<!-- {header(MODULE)[2:-1]} -->\n\n# Wiki\n"
+    assert is_generated(page.text())
+    assert list(Tree({"deploy/README.md": page}).objects()) == []
 
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
