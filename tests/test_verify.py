@@ -85,7 +85,7 @@ FAULTS = {
 COMMENTS = [
     ("containers/graphwiki/Dockerfile", "checkov:skip=CKV_DOCKER_7:"),
     (".github/workflows/image.yml", "checkov:skip=CKV_GHA_7:"),
-    (".github/workflows/support.yml", "shellcheck disable"),
+    (".github/workflows/support.yml", "shellcheck disable="),
 ]
 """Every place where a tool is told in a comment to overlook something, ruff's and mypy's aside."""
 

@@ -109,7 +109,7 @@ class RightEdit:
                     file.unlink(missing_ok=True)
                 else:
                     file.write_bytes(content)
-            for path in list(deploy.iterdir()):
+            for path in [path for path in deploy.iterdir() if path.is_dir()]:
                 if path.name not in trees:
                     shutil.rmtree(path)
 
