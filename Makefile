@@ -31,11 +31,11 @@ lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 
-verify: $(READY) ## let the field's own tools judge what is committed
+verify: $(READY) ## let kustomize, istioctl, checkov and others judge what is committed
 	@$(PY) -m scripts verify
 
 format: $(VENV)/.ready ## let ruff put the Python into shape
-	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff check --fix --exit-zero --quiet
 	@$(VENV)/bin/ruff format
 
 bench: $(READY) ## measure start-up, a compile of everything, and the cost of an object
