@@ -34,8 +34,7 @@ def test_every_folder_and_module_of_the_layout_exists() -> None:
             folder = match[1]
             assert (ROOT / folder).exists(), folder
         elif re.match(r"  \S", line):
-            names = re.match(r"  ([\w./]+(?:  [\w./]+)*)", line)
-            for name in names[1].split() if names else []:
+            for name in re.findall(r"(?<=  )[\w./]+(?:\.py|/)(?=  |$)", line):
                 assert (ROOT / folder / name).exists(), f"{folder}{name}"
     tops = set(re.findall(r"^(\S+?)/?  ", layout, re.MULTILINE))
     assert {"facts", "charts", "synth", "scripts", "deploy", "tests"} <= tops
