@@ -14,6 +14,7 @@ from synth.names import DIGEST, TAG
 from synth.plain import quoted
 from synth.publish import publish, summary, write_file
 from synth.runtime import start
+from synth.tree import Page
 
 RELEASE = re.compile(rf"(?P<tag>{TAG.pattern})(@(?P<digest>{DIGEST.pattern}))?")
 
@@ -104,7 +105,9 @@ def _change(environment: Environment, app: str, image: Image, *, dry_run: bool) 
         raise
     click.echo(f"images.yaml: {environment.name} runs {image.reference(environment.registry)}")
     for difference in differences:
-        click.echo(difference.diff())
+        # The page about the environment follows from its objects, and the summary names it.
+        if not isinstance(tree.files.get(difference.path), Page):
+            click.echo(difference.diff())
     click.echo(summary(tree, differences), err=True)
 
 

@@ -8,19 +8,17 @@ from synth.cluster import NAMESPACE_LABEL, Cluster
 from synth.manifest import Document
 from synth.overview.model import Call, Party
 from synth.pods import Port, containers, declared, pod_labels, pod_spec, selected_labels, selects
+from synth.policies import authorizations, closing, covers, opens, rules_of
 from synth.tree import Object
 
 ANY = "*"
-ROOT_NAMESPACE = "istio-system"
-"""Where Istio's policies are for the whole mesh."""
 
 
 @dataclass(frozen=True)
 class _Pods:
-    """Pods that a policy lets in: where they are, what their labels are, and the workload where it is made here."""
+    """Pods that a policy lets in: their namespace, and the workload where it is made here."""
 
     namespace: str
-    labels: dict[str, str]
     workload: Object | None = None
 
 
@@ -34,9 +32,8 @@ def calls(cluster: Cluster) -> Iterator[Call]:
     for target in cluster.workloads:
         found: dict[Party, set[int]] = {}
         ports = list(declared(containers(target.document)))
-        policies = _policies(cluster, target, "Ingress")
-        rules = [rule for policy in policies for rule in policy.spec.get("ingress", [])] if policies else [{}]
-        for rule in rules:
+        policies = closing(cluster, target, "Ingress")
+        for rule in rules_of(policies, "ingress") if policies else [{}]:
             opened = list(_opened(rule, ports))
             for peer in rule.get("from") or [None]:
                 for caller, pods in _callers(cluster, peer, target.namespace, gateways):
@@ -47,40 +44,12 @@ def calls(cluster: Cluster) -> Iterator[Call]:
             yield Call(party(target), caller, tuple(sorted(numbers)))
 
 
-def _policies(cluster: Cluster, workload: Object, direction: str) -> list[Object]:
-    """The NetworkPolicies that close a workload's pods in a direction, but for their rules."""
-    labels = pod_labels(workload.document)
-    return [
-        policy
-        for policy in cluster.within(workload.namespace, "NetworkPolicy")
-        if direction in _types(policy) and selects(policy.spec.get("podSelector"), labels)
-    ]
-
-
-def _types(policy: Object) -> list[str]:
-    # https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
-    return policy.spec.get("policyTypes") or ["Ingress", *(["Egress"] if policy.spec.get("egress") else [])]
-
-
 def _opened(rule: Document, ports: list[Port]) -> Iterator[Port]:
     """The ports that a rule opens: of those that the pods declare, and of others, which the proxy may listen on."""
-    if not rule.get("ports"):
-        yield from ports
-    for wanted in rule.get("ports", []):
-        known = [port for port in ports if _is_for(wanted, port)]
-        yield from known
-        if not known and isinstance(wanted.get("port"), int):
-            yield Port(wanted["port"], wanted.get("protocol", "TCP"))
-
-
-def _is_for(wanted: Document, port: Port) -> bool:
-    """Whether a port of a policy's rule is this one."""
-    number = wanted.get("port")
-    if wanted.get("protocol", "TCP") != port.protocol:
-        return False
-    if number is None or (port.name and number == port.name):
-        return True
-    return isinstance(number, int) and number <= port.number <= wanted.get("endPort", number)
+    yield from (port for port in ports if opens(rule, port))
+    for entry in rule.get("ports") or []:
+        if isinstance(entry.get("port"), int) and not any(covers(entry, port) for port in ports):
+            yield Port(entry["port"], entry.get("protocol", "TCP"))
 
 
 def _callers(
@@ -88,7 +57,7 @@ def _callers(
 ) -> Iterator[tuple[Party, _Pods | None]]:
     """Whom a peer of a rule lets in, for pods of the namespace `home`; no pods for an address range."""
     if peer is None:
-        yield Party("", ANY, ANY), _Pods(ANY, {})
+        yield Party("", ANY, ANY), _Pods(ANY)
         return
     if "ipBlock" in peer:
         yield Party("", "", peer["ipBlock"]["cidr"]), None
@@ -101,9 +70,9 @@ def _callers(
             else cluster.selected(namespace, labels)
         )
         for workload in workloads:
-            yield party(workload), _Pods(workload.namespace, pod_labels(workload.document), workload)
+            yield party(workload), _Pods(workload.namespace, workload)
         if not workloads:
-            yield _elsewhere(namespace, labels, gateways), _Pods(namespace, labels)
+            yield _elsewhere(namespace, labels, gateways), _Pods(namespace)
 
 
 def _namespaces(cluster: Cluster, peer: Document, home: str) -> list[str]:
@@ -138,16 +107,15 @@ def _admits(cluster: Cluster, target: Object, port: Port, pods: _Pods) -> bool:
     behind_proxy = port in declared(containers(target.document)) and cluster.has_sidecar(target)
     if not behind_proxy:
         return True
-    allowing = [p for p in _authorizations(cluster, target) if p.spec.get("action", "ALLOW") == "ALLOW"]
-    return not allowing or any(_allows(rule, port, pods) for p in allowing for rule in p.spec.get("rules") or [])
+    allowing = [p for p in authorizations(cluster, target) if p.spec.get("action", "ALLOW") == "ALLOW"]
+    return not allowing or any(_allows(rule, port, pods) for rule in rules_of(allowing, "rules"))
 
 
 def _lets_out(cluster: Cluster, caller: Object, target: Object, port: Port) -> bool:
-    policies = _policies(cluster, caller, "Egress")
-    rules = [rule for policy in policies for rule in policy.spec.get("egress", [])]
+    policies = closing(cluster, caller, "Egress")
     return not policies or any(
-        port in _opened(rule, [port]) and (not rule.get("to") or _has(cluster, rule["to"], caller, target))
-        for rule in rules
+        opens(rule, port) and (not rule.get("to") or _has(cluster, rule["to"], caller, target))
+        for rule in rules_of(policies, "egress")
     )
 
 
@@ -161,16 +129,9 @@ def _has(cluster: Cluster, peers: list[Document], caller: Object, target: Object
     )
 
 
-def _authorizations(cluster: Cluster, workload: Object) -> list[Object]:
-    """The AuthorizationPolicies for the pods of a workload."""
-    namespaces = dict.fromkeys((workload.namespace, ROOT_NAMESPACE))
-    policies = [policy for namespace in namespaces for policy in cluster.within(namespace, "AuthorizationPolicy")]
-    return [policy for policy in policies if selects(policy.spec.get("selector"), pod_labels(workload.document))]
-
-
 def _allows(rule: Document, port: Port, pods: _Pods) -> bool:
-    sources = [origin.get("source") or {} for origin in rule.get("from", [])]
-    operations = [where.get("operation") or {} for where in rule.get("to", [])]
+    sources = [origin.get("source") or {} for origin in (rule.get("from") or [])]
+    operations = [where.get("operation") or {} for where in (rule.get("to") or [])]
     return (not sources or any(_is_source(source, pods) for source in sources)) and (
         not operations
         or any(not what.get("ports") or str(port.number) in map(str, what["ports"]) for what in operations)

@@ -8,7 +8,8 @@ from synth.cluster import Cluster
 from synth.manifest import Document
 from synth.overview.calls import party
 from synth.overview.model import APPS, App, Container, Outside, Party, Route, Service, Volume, Workload
-from synth.pods import RESOURCES, WORKLOADS, containers, declared, pod_labels, pod_spec, selects
+from synth.pods import RESOURCES, WORKLOADS, Port, containers, declared, pod_spec
+from synth.policies import closing, opens, rules_of
 from synth.quantity import as_quantity
 from synth.scale import scale
 from synth.takes import pod_takes
@@ -113,22 +114,15 @@ def _outside(cluster: Cluster, items: list[Object]) -> Iterator[Outside]:
 def _going(cluster: Cluster, namespace: str, addresses: list[str], port: int) -> Iterator[Party]:
     """The workloads of a namespace that NetworkPolicies let go to addresses; to public ones where none is known."""
     for workload in cluster.selected(namespace, {}):
-        for policy in cluster.within(namespace, "NetworkPolicy"):
-            if selects(policy.spec.get("podSelector"), pod_labels(workload.document)) and any(
-                _leads_out(rule, addresses, port) for rule in policy.spec.get("egress", [])
-            ):
-                yield party(workload)
-                break
+        policies = closing(cluster, workload, "Egress")
+        if not policies or any(_leads_out(rule, addresses, port) for rule in rules_of(policies, "egress")):
+            yield party(workload)
 
 
 def _leads_out(rule: Document, addresses: list[str], port: int) -> bool:
-    wanted = rule.get("ports")
-    if wanted and not any(
-        "port" not in w or (isinstance(w["port"], int) and w["port"] <= port <= w.get("endPort", w["port"]))
-        for w in wanted
-    ):
+    if not opens(rule, Port(port)):
         return False
-    blocks = [ip_network(peer["ipBlock"]["cidr"]) for peer in rule.get("to", []) if "ipBlock" in peer]
+    blocks = [ip_network(peer["ipBlock"]["cidr"]) for peer in rule.get("to") or [] if "ipBlock" in peer]
     if not rule.get("to"):
         return True
     if not addresses:

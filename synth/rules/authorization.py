@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from synth.cluster import IN_EVERY_NAMESPACE, Cluster, Rule, Violation, shown
 from synth.manifest import Document
-from synth.mesh import ROOT_NAMESPACE, ends, gateways
-from synth.pods import Port, containers, declared, pod_labels, selected_labels, selects
+from synth.mesh import ends, gateways
+from synth.pods import Port, containers, declared, selected_labels
+from synth.policies import authorizations, rules_of
 from synth.tree import Object
 
 # A workload's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
@@ -55,7 +56,7 @@ def authorization_policies_name_ports_of_pods(cluster: Cluster) -> Iterator[Viol
         if not pods or not all(pods):
             continue
         offered = list(dict.fromkeys(str(port.number) for ports in pods for port in ports))
-        named = [port for rule in _rules([item]) for to in rule.get("to") or [] for port in _ports(to)]
+        named = [port for rule in rules_of([item], "rules") for to in rule.get("to") or [] for port in _ports(to)]
         for port in dict.fromkeys(named):
             if port not in offered:
                 yield Violation(
@@ -73,9 +74,9 @@ def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
     """Where policies say who may call a route's pods, the pods of its gateway are among them."""
     for route in cluster.of("VirtualService"):
         for workload, port in {id(workload): (workload, port) for workload, port in ends(cluster, route)}.values():
-            allowing = [p for p in _authorizations(cluster, workload) if p.spec.get("action", "ALLOW") == "ALLOW"]
+            allowing = [p for p in authorizations(cluster, workload) if p.spec.get("action", "ALLOW") == "ALLOW"]
             for gateway in gateways(cluster, route) if allowing else ():
-                callers = [rule for rule in _rules(allowing) if _allows(rule, gateway.namespace)]
+                callers = [rule for rule in rules_of(allowing, "rules") if _allows(rule, gateway.namespace)]
                 if callers and not any(_is_for(rule, port, route.spec.get("hosts", [])) for rule in callers):
                     yield Violation(
                         route,
@@ -88,17 +89,6 @@ def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
                         f"leads to {workload}, but no AuthorizationPolicy for its pods lets in callers from namespace "
                         f"{gateway.namespace}, where {gateway} has its pods",
                     )
-
-
-def _authorizations(cluster: Cluster, workload: Object) -> list[Object]:
-    """The AuthorizationPolicies for the pods of a workload."""
-    namespaces = dict.fromkeys((workload.namespace, ROOT_NAMESPACE))
-    policies = [policy for namespace in namespaces for policy in cluster.within(namespace, "AuthorizationPolicy")]
-    return [policy for policy in policies if selects(policy.spec.get("selector"), pod_labels(workload.document))]
-
-
-def _rules(policies: list[Object]) -> list[Document]:
-    return [rule for policy in policies for rule in policy.spec.get("rules", [])]
 
 
 def _allows(rule: Document, namespace: str) -> bool:
@@ -145,7 +135,7 @@ def pods_in_the_mesh_say_who_may_call(cluster: Cluster) -> Iterator[Violation]:
     for service in cluster.of("Service"):
         selector = service.spec.get("selector")
         for item in cluster.selected(service.namespace, selector) if selector else ():
-            if cluster.has_sidecar(item) and not _authorizations(cluster, item):
+            if cluster.has_sidecar(item) and not authorizations(cluster, item):
                 yield Violation(
                     item, "may be called by every pod in the mesh: say who may in an AuthorizationPolicy for its pods"
                 )

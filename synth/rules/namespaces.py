@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
-from synth.rules.network import DIRECTIONS, directions
+from synth.policies import directions
+from synth.rules.network import DIRECTIONS
 from synth.tree import Object
 
 STANDARD_LABEL = "pod-security.kubernetes.io/enforce"

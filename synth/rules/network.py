@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from synth.cluster import NAMESPACE_LABEL, Cluster, Rule, Violation, shown
 from synth.manifest import Document
 from synth.mesh import ends, gateways
-from synth.pods import Port, containers, declared, pod_labels, selected_labels, selects
+from synth.pods import Port, containers, declared, selected_labels
+from synth.policies import closing, covers, opens, rules_of
 from synth.tree import Object
 
 DIRECTIONS = {"Ingress": "ingress", "Egress": "egress"}
@@ -70,12 +71,6 @@ def network_policies_are_whole(cluster: Cluster) -> Iterator[Violation]:
         yield from _open_ports_are_there(cluster, item)
 
 
-def directions(policy: Object) -> list[str]:
-    """The directions in which a policy closes its pods."""
-    # https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
-    return policy.spec.get("policyTypes") or ["Ingress", *(["Egress"] if policy.spec.get("egress") else [])]
-
-
 def _open_ports_are_there(cluster: Cluster, policy: Object) -> Iterator[Violation]:
     labels = selected_labels(policy.spec.get("podSelector"))
     offers = [_listens_on(cluster, workload) for workload in cluster.selected(policy.namespace, labels)]
@@ -84,7 +79,7 @@ def _open_ports_are_there(cluster: Cluster, policy: Object) -> Iterator[Violatio
     offered = [port for offer in offers for port in offer]
     for rule in policy.spec.get("ingress") or []:
         for port in rule.get("ports") or []:
-            if "port" in port and not any(_covers(port, offer) for offer in offered):
+            if "port" in port and not any(covers(port, offer) for offer in offered):
                 yield Violation(
                     policy,
                     f"opens port {port['port']}/{port.get('protocol', 'TCP')}, but the pods that it is for listen on "
@@ -98,25 +93,15 @@ def _listens_on(cluster: Cluster, workload: Object) -> list[Port]:
     return [*own, *SIDECAR_PORTS] if own and cluster.has_sidecar(workload) else own
 
 
-def _covers(opened: Document, port: Port) -> bool:
-    """Whether an entry of a rule's ports opens this port."""
-    wanted = opened.get("port")
-    if opened.get("protocol", "TCP") != port.protocol:
-        return False
-    if isinstance(wanted, int):
-        return wanted <= port.number <= int(opened.get("endPort", wanted))
-    return wanted in (None, port.name)
-
-
 def pods_in_the_mesh_reach_it(cluster: Cluster) -> Iterator[Violation]:
     """A pod with a sidecar that may not ask DNS or istiod never gets ready."""
     for item in cluster.workloads:
-        policies = _policies_for(cluster, item, "Egress")
+        policies = closing(cluster, item, "Egress")
         if not policies or not cluster.has_sidecar(item):
             continue
-        rules = _rules(policies, "egress")
+        rules = rules_of(policies, "egress")
         for what, protocol, numbers in MESH_NEEDS:
-            if not any(_opens(rule, Port(number, protocol)) for rule in rules for number in numbers):
+            if not any(opens(rule, Port(number, protocol)) for rule in rules for number in numbers):
                 yield Violation(
                     item,
                     f"has a sidecar that cannot reach {what}: let its pods out to port {numbers[0]}/{protocol} in a "
@@ -124,31 +109,12 @@ def pods_in_the_mesh_reach_it(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
-def _policies_for(cluster: Cluster, workload: Object, direction: str) -> list[Object]:
-    """The policies that close a workload's pods in a direction, except for what their rules let through."""
-    labels = pod_labels(workload.document)
-    return [
-        policy
-        for policy in cluster.within(workload.namespace, "NetworkPolicy")
-        if direction in directions(policy) and selects(policy.spec.get("podSelector"), labels)
-    ]
-
-
-def _rules(policies: list[Object], field: str) -> list[Document]:
-    return [rule for policy in policies for rule in policy.spec.get(field) or []]
-
-
-def _opens(rule: Document, port: Port) -> bool:
-    opened = rule.get("ports") or []
-    return not opened or any(_covers(entry, port) for entry in opened)
-
-
 def routes_pass_network_policies(cluster: Cluster) -> Iterator[Violation]:
     """The pods of a route's gateway may reach the pods that the route leads to."""
     for route in cluster.of("VirtualService"):
         for workload, port in ends(cluster, route):
-            policies = _policies_for(cluster, workload, "Ingress")
-            rules = [rule for rule in _rules(policies, "ingress") if _opens(rule, port)]
+            policies = closing(cluster, workload, "Ingress")
+            rules = [rule for rule in rules_of(policies, "ingress") if opens(rule, port)]
             for gateway in gateways(cluster, route) if policies else ():
                 if not any(_lets_in(cluster, rule, gateway, workload.namespace) for rule in rules):
                     yield Violation(

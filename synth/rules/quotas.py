@@ -60,12 +60,6 @@ def _storage(claim: Document) -> Decimal:
     return amount_of(((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", 0))
 
 
-def _of_containers(cluster: Cluster, namespace: str) -> Iterator[Document]:
-    """The limits for containers in the LimitRanges of a namespace."""
-    for item in cluster.within(namespace, "LimitRange"):
-        yield from (limit for limit in item.spec.get("limits", []) if limit["type"] == "Container")
-
-
 def containers_keep_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("LimitRange"):
         for limit in item.spec.get("limits", []):

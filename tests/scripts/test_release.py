@@ -19,6 +19,7 @@ OTHER_DIGEST = f"sha256:{'2e' * 32}"
 NO_RELEASE = "is no release: write a tag and, where it is known, @ and its digest, sha256: and 64 hexadecimal digits"
 WIKI = "deploy/staging/apps/graphwiki/deployment.yaml"
 WIKI_IN_PRODUCTION = "deploy/production/apps/graphwiki/deployment.yaml"
+PAGE, PAGE_OF_PRODUCTION = "deploy/staging/README.md", "deploy/production/README.md"
 
 
 @pytest.fixture
@@ -61,11 +62,13 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
 class TestRelease:
     """A tag, with or without its digest, for one environment."""
 
-    def test_it_changes_one_line_of_images_yaml_and_one_deployment_and_shows_that(self, compiled: Workshop) -> None:
+    def test_it_changes_images_yaml_a_deployment_and_the_page_and_shows_the_deployment(
+        self, compiled: Workshop
+    ) -> None:
         before, text = state(compiled), images_file(compiled)
         ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert ended.code == 0, ended.err
-        assert changed(before, state(compiled)) == {"images.yaml", WIKI}
+        assert changed(before, state(compiled)) == {"images.yaml", WIKI, PAGE}
         assert images_file(compiled) == text.replace("tag: 1.3.0  # of May", 'tag: "1.4.0"  # of May')
         said, *diff = ended.out.splitlines()
         assert said == f"images.yaml: staging runs {STAGING.registry}/graphwiki/graphwiki:1.4.0"
@@ -74,7 +77,7 @@ class TestRelease:
             f"image: {STAGING.registry}/graphwiki/graphwiki:1.3.0",
             f"image: {STAGING.registry}/graphwiki/graphwiki:1.4.0",
         ]
-        assert ended.err.splitlines()[0] == f"  changed    {WIKI}"
+        assert ended.err.splitlines()[:2] == [f"  changed    {PAGE}", f"  changed    {WIKI}"]
         assert compiled.check().code == 0
 
     def test_a_digest_becomes_a_line_and_goes_with_a_release_without_one(self, compiled: Workshop) -> None:
@@ -204,7 +207,7 @@ class TestPromote:
         reference = f"{PRODUCTION.registry}/graphwiki/graphwiki:1.4.0@{OTHER_DIGEST}"
         assert ended.out.startswith(f"images.yaml: production runs {reference}\n--- {WIKI_IN_PRODUCTION} (on disk)\n")
         assert f"+        image: {reference}\n" in ended.out
-        assert changed(before, state(compiled)) == {"images.yaml", WIKI_IN_PRODUCTION}
+        assert changed(before, state(compiled)) == {"images.yaml", WIKI_IN_PRODUCTION, PAGE_OF_PRODUCTION}
         assert images_file(compiled) == (
             text.replace("registry.example.net/wiki", "graphwiki/graphwiki")
             .replace("tag: 1.2.0", 'tag: "1.4.0"')
