@@ -1,22 +1,25 @@
 """Lines of cron and time zones, as Kubernetes reads them for a CronJob."""
 
-import calendar
 import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-MONTHS = {calendar.month_abbr[number].lower(): number for number in range(1, 13)}
-DAYS = {calendar.day_abbr[number - 1].lower(): number for number in range(7)}
-FIELDS: tuple[tuple[str, range, dict[str, int]], ...] = (
-    ("minute", range(60), {}),
-    ("hour", range(24), {}),
-    ("day of the month", range(1, 32), {}),
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+FIELDS: tuple[tuple[str, range, tuple[str, ...]], ...] = (
+    ("minute", range(60), ()),
+    ("hour", range(24), ()),
+    ("day of the month", range(1, 32), ()),
     ("month", range(1, 13), MONTHS),
     ("day of the week", range(7), DAYS),
 )
-"""The fields of a line, with what each may be: https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format"""
+"""The fields of a line, the numbers that each may be, and names for those from the first on.
+
+https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format
+"""
 
 NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+EVERY = re.compile(r"@every (\d+[hms])+")
 PART = re.compile(r"(?:[*?]|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
 
 
@@ -26,7 +29,7 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
     Raises:
         ValueError: the line is none of cron's, or there is no such time zone.
     """
-    if line not in NICKNAMES:
+    if line not in NICKNAMES and not EVERY.fullmatch(line):
         for problem in _problems(line):
             raise ValueError(f"{name} has the schedule {line!r}, {problem}: 0 3 * * * is every day at 3 o'clock")
     try:
@@ -38,14 +41,15 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
 def _problems(line: str) -> Iterator[str]:
     fields = line.split()
     if len(fields) != len(FIELDS):
-        yield f"which has {len(fields)} fields instead of {len(FIELDS)}, {', '.join(name for name, _, _ in FIELDS)}"
+        yield f"which is not {', '.join(name for name, _, _ in FIELDS)}"
         return
     for text, (name, numbers, names) in zip(fields, FIELDS, strict=True):
         for part in text.split(","):
             if (match := PART.fullmatch(part)) is None or match["step"] == "0":
-                yield f"in which the {name} {part} is none"
+                yield f"whose {name} {part} cannot be read"
                 continue
             given = [bound for bound in (match["first"], match["last"]) if bound is not None]
-            bounds = [names.get(bound.lower(), int(bound) if bound.isdecimal() else -1) for bound in given]
+            known = {name: number for number, name in enumerate(names, numbers.start)}
+            bounds = [int(bound) if bound.isdecimal() else known.get(bound.lower(), -1) for bound in given]
             if not all(bound in numbers for bound in bounds) or bounds != sorted(bounds):
-                yield f"in which the {name} {part} is none: {numbers.start} to {numbers.stop - 1} are"
+                yield f"whose {name} {part} is not within {numbers.start} to {numbers.stop - 1}"

@@ -1,0 +1,47 @@
+"""What a job's schedule may be."""
+
+import pytest
+
+from charts.shapes.schedule import check_schedule
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 3 * * *",
+        "*/5 8-18 * jan-mar,DEC mon-fri",
+        "0,30 0-23/2 1 1 0",
+        "15 10 ? * 6",
+        "@daily",
+        "@every 1h30m",
+        "5/15 * * * *",
+    ],
+)
+def test_a_line_of_cron_may_be(line: str) -> None:
+    check_schedule("job", line, "Etc/UTC")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("0 3 * *", "which is not minute, hour, day of the month, month, day of the week"),
+        ("0 0 3 * * *", "which is not minute"),
+        ("60 3 * * *", "whose minute 60 is not within 0 to 59"),
+        ("0 3 0 * *", "whose day of the month 0 is not within 1 to 31"),
+        ("0 3 * * 7", "whose day of the week 7 is not within 0 to 6"),
+        ("0 3 * mon *", "whose month mon is not within 1 to 12"),
+        ("30-10 3 * * *", "whose minute 30-10 is not within 0 to 59"),
+        ("*/0 3 * * *", "whose minute */0 cannot be read"),
+        ("@never", "which is not minute"),
+    ],
+)
+def test_another_line_may_not(line: str, problem: str) -> None:
+    with pytest.raises(ValueError, match="job has the schedule") as raised:
+        check_schedule("job", line, "Etc/UTC")
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize("zone", ["Berlin", "", "../UTC", "Europe"])
+def test_a_time_zone_is_one_of_the_known_ones(zone: str) -> None:
+    with pytest.raises(ValueError, match="Europe/Berlin is one"):
+        check_schedule("job", "0 3 * * *", zone)
