@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class Image:
         """Whether the repository begins with a registry's host: `docker.io/nginxinc/nginx-unprivileged`."""
         first, slash, _ = self.repository.partition("/")
         return bool(slash) and ("." in first or ":" in first or first == "localhost")
+
+    def taken_by(self, environment: Environment) -> "Image":
+        """The image as an environment takes it: by its tag alone where no digest is wanted and none is known yet."""
+        placeholder = self.digest == UNKNOWN_DIGEST and not environment.digests
+        return replace(self, digest=None) if placeholder else self
 
     def reference(self, registry: str | None) -> str:
         """How a pod names it: `registry.example.com/graphwiki/graphwiki:1.4.0@sha256:...`."""

@@ -1,4 +1,6 @@
-"""Environments made for tests, so that a rule is tested whatever the real ones are: a plain one and a managed one."""
+"""Environments made for tests, so that a rule is tested whatever the real ones are."""
+
+from dataclasses import replace
 
 from facts.environments import Acme, Environment, Tier
 
@@ -30,3 +32,13 @@ MANAGED = Environment(
     prometheus=True,
     gateway_ports=(5432,),
 )
+
+EXAMPLE = replace(
+    MANAGED,
+    domain="wiki.example.com",
+    git_url="ssh://git@git.example.com/platform.git",
+    registry="registry.example.com",
+    tls=Acme("https://acme.test/directory", "platform@example.com"),
+    storage_class="storage.example.com",
+)
+"""The managed one with every value that is a person's own still to be set."""

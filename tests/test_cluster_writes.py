@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from facts.images import images
 from scripts.__main__ import cli
 from tests.deployed import APPS, objects
 from tests.scripts.desk import Desk
@@ -106,13 +107,13 @@ def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
             yield (*path, name), command
 
 
+OPTIONS = {"--env": "local", "--from": "local", "--to": "local"}
 ARGUMENTS = {
-    "app": APPS[0],
+    "app": next(app for app in APPS if app in images()[OPTIONS["--env"]]),
     "target": "registry.example.com/graphwiki/graphwiki:1.4.0",
     "page": "wiki",
     "version": "1.4.0",
 }
-OPTIONS = {"--env": "local", "--from": "local", "--to": "local"}
 """What commands are called with that must be told something."""
 LEAVES = {" ".join(path): command for path, command in leaves(cli)}
 

@@ -16,6 +16,7 @@ from facts.versions import pinned
 from scripts import environments as commands
 from scripts.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
 from synth import DefinitionError
+from tests.environments import EXAMPLE
 from tests.scripts.desk import Desk
 from tests.workshop import ROOT
 
@@ -75,7 +76,7 @@ def test_a_page_without_the_marks_is_refused() -> None:
 def test_it_lists_exactly_the_values_to_set() -> None:
     section = PAGE.partition("## Values to set")[2].partition("##")[0]
     named = re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE)
-    assert named == list(PRODUCTION.examples)
+    assert named == list(EXAMPLE.examples)
     assert all(hasattr(values, name) for name in named)
 
 

@@ -266,6 +266,12 @@ def placed(workshop: Workshop, tag: str, application: str = "us/wiki") -> tuple[
     return run(script, workshop.root, tools.path, **variables), output.read_text("utf-8")
 
 
+def with_registry(workshop: Workshop, registry: str) -> None:
+    file = workshop.root / "facts/environments.py"
+    text = file.read_text("utf-8")
+    file.write_text(re.sub(r'^REGISTRY = ".*"$', f'REGISTRY = "{registry}"', text, flags=re.MULTILINE), "utf-8")
+
+
 def test_the_image_goes_where_staging_takes_it_from(tmp_path: Path) -> None:
     workshop = Workshop.at(tmp_path)
     for tag in ("latest", "1.4.0@sha256:0", "1.4.0 --env production", "../1.4.0"):
@@ -275,11 +281,12 @@ def test_the_image_goes_where_staging_takes_it_from(tmp_path: Path) -> None:
     ended, _ = placed(workshop, "1.4.0", application="")
     assert ended.code == 1
     assert "::error::the variable APPLICATION_REPOSITORY is not set" in ended.out
+    with_registry(workshop, "registry.example.com")
     ended, _ = placed(workshop, "1.4.0")
     assert ended.code == 1
     assert "::error::registry.example.com/graphwiki/graphwiki:1.4.0 is an example" in ended.out
 
-    workshop.edit("facts/environments.py", 'REGISTRY = "registry.example.com"', 'REGISTRY = "registry.acme.test"')
+    with_registry(workshop, "registry.acme.test")
     ended, output = placed(workshop, "1.4.0-rc.1")
     assert ended.code == 0, ended.err
     assert output == "image=registry.acme.test/graphwiki/graphwiki:1.4.0-rc.1\nregistry=registry.acme.test\n"

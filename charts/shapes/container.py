@@ -130,8 +130,9 @@ class Container:
 
         `tmp` is the volume for /tmp, `drain` how long it still serves when it is told to end, in seconds.
         """
-        image = self.image.reference(environment.registry)
-        moves = environment.registry is not None and self.image.digest is None
+        taken = self.image.taken_by(environment)
+        image = taken.reference(environment.registry)
+        moves = environment.registry is not None and taken.digest is None
         asked = probes and self.can_be_asked
         numbers = {port.name: port.number for port in self.ports}
         if self.metrics and self.metrics.port not in numbers.values():

@@ -179,8 +179,9 @@ class Workload:
 
     def exemptions(self) -> Iterator[Exemption]:
         """Rules of the linters that the pods break on purpose."""
-        images = [container.image for container in self.pod.all_containers]
-        imported = self.app.environment.registry is None
+        environment = self.app.environment
+        images = [container.image.taken_by(environment) for container in self.pod.all_containers]
+        imported = environment.registry is None
         if all(image.digest for image in images):
             yield exemptions.UNMOVING
         else:

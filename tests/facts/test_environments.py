@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from facts.environments import ENVIRONMENTS, EXAMPLE, Acme, Environment, Tier
+from facts import environments as module
+from facts.environments import ENVIRONMENTS, Acme, Environment, Tier
 from facts.layout import UNITS, root_of
-from tests.environments import MANAGED, PLAIN
+from tests.environments import EXAMPLE, MANAGED, PLAIN
 
 CHARTS = Path(__file__).parent.parent.parent / "charts"
 NAMES = tuple(environment.name for environment in ENVIRONMENTS)
@@ -54,16 +55,8 @@ class TestExamples:
     """The values that a person must set before a roll-out."""
 
     def test_each_value_of_an_example_domain_is_listed(self) -> None:
-        example = replace(
-            MANAGED,
-            domain="wiki.example.com",
-            git_url="ssh://git@git.example.com/platform.git",
-            registry="registry.example.com",
-            tls=Acme("https://acme.test/directory", "platform@example.com"),
-            storage_class="storage.example.com",
-        )
-        assert set(example.examples) == {"DOMAIN", "GIT_URL", "REGISTRY", "ACME_EMAIL", "STORAGE_CLASS"}
-        assert example.examples["DOMAIN"] == "wiki.example.com"
+        assert set(EXAMPLE.examples) == {"DOMAIN", "GIT_URL", "REGISTRY", "ACME_EMAIL", "STORAGE_CLASS"}
+        assert EXAMPLE.examples["DOMAIN"] == "wiki.example.com"
 
     def test_none_is_listed_once_all_are_set(self) -> None:
         assert MANAGED.examples == {}
@@ -72,7 +65,7 @@ class TestExamples:
     @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: str(environment.name))
     def test_no_example_is_overlooked(self, environment: Environment) -> None:
         texts = [str(getattr(environment, field.name)) for field in fields(environment)]
-        examples = [text for text in texts if EXAMPLE.search(text)]
+        examples = [text for text in texts if module.EXAMPLE.search(text)]
         assert len(examples) == len(environment.examples)
 
 

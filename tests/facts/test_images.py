@@ -255,6 +255,12 @@ def test_a_pod_names_an_image_in_full(image: Image, registry: str | None, refere
     assert image.reference(registry) == reference
 
 
+def test_a_placeholder_is_left_out_where_no_digest_is_wanted() -> None:
+    unknown, known = Image("wiki", "1.0", UNKNOWN_DIGEST), Image("wiki", "1.0", DIGEST)
+    assert [unknown.taken_by(environment) for environment in FIXTURES] == [Image("wiki", "1.0")] * 2 + [unknown]
+    assert {known.taken_by(environment) for environment in FIXTURES} == {known}
+
+
 def test_an_image_is_written_down_where_it_runs_with_its_tag() -> None:
     for text in ("docker.io/team/wiki:1.0", f"registry:5000/wiki:1.0@{DIGEST}"):
         assert Image.parse(text).reference("registry.example.com") == text

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from unittest import mock
 
 import pytest
@@ -27,6 +28,8 @@ from scripts.cluster import INFRA, PORTS
 from scripts.findings import Finding
 from scripts.tools import wanted
 from synth import ToolError
+from tests.deployed import APPS
+from tests.environments import EXAMPLE
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
 from tests.workshop import ROOT, Ended, Workshop
@@ -249,18 +252,25 @@ def test_a_context_that_is_no_checkout_is_refused(desk: Desk) -> None:
 def test_an_unknown_app_is_refused_with_those_that_there_are(desk: Desk) -> None:
     ended = desk.run("logs", "wiki")
     assert ended.code == 1
-    assert ended.err == "there is no app wiki in deploy/apps; there are graphwiki, test-app\n"
+    assert ended.err == "there is no app wiki in deploy/apps; there are " + ", ".join(APPS) + "\n"
 
 
 class TestFluxBootstrap:
-    """Flux needs a Git address that is a person's own: all but the first three tests take the example for one."""
+    """Flux needs what is a person's own: all but the first three tests take every value for one."""
 
-    def bootstrap(self, desk: Desk, *arguments: str, answer: str = "") -> Ended:
-        with mock.patch.object(Environment, "examples", {}):
+    @pytest.fixture(autouse=True)
+    def every_digest_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "unknown_digests", lambda _: [])
+        monkeypatch.setattr(doctor, "_rendered_without_digest", lambda _: [])
+
+    def bootstrap(
+        self, desk: Desk, *arguments: str, answer: str = "", examples: Mapping[str, str] = MappingProxyType({})
+    ) -> Ended:
+        with mock.patch.object(Environment, "examples", examples):
             return desk.run("flux", "bootstrap", *arguments, answer=answer)
 
     def test_the_example_address_is_refused(self, desk: Desk) -> None:
-        ended = desk.run("flux", "bootstrap")
+        ended = self.bootstrap(desk, examples={"GIT_URL": LOCAL.git_url})
         assert ended.code == 1
         assert (
             f"local is not ready to be rolled out:\nGIT_URL is still the example {LOCAL.git_url}: set it in"
@@ -284,11 +294,12 @@ class TestFluxBootstrap:
         ]
         assert desk.calls() == []
 
-    def test_staging_as_it_is_published_is_refused(self, desk: Desk) -> None:
-        ended = desk.run("flux", "bootstrap", "--env", "staging", "--yes")
+    def test_a_cluster_with_examples_is_refused_whatever_is_answered(self, desk: Desk) -> None:
+        examples = EXAMPLE.examples
+        ended = self.bootstrap(desk, "--env", "staging", "--yes", examples=examples)
         assert ended.code == 1
         named = [line.split()[0] for line in ended.err.splitlines()[1:]]
-        assert named == ["DOMAIN", "GIT_URL", "REGISTRY", "ACME_EMAIL"]
+        assert named == list(examples)
         assert desk.calls() == []
 
     def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
@@ -443,7 +454,8 @@ class TestDoctor:
         return desk
 
     def test_a_ready_machine_is_told_so(self, ready: Desk) -> None:
-        ended = ready.run("doctor")
+        with mock.patch.object(Environment, "examples", {"GIT_URL": LOCAL.git_url}):
+            ended = ready.run("doctor")
         tools = {line.split()[1]: line.split()[0] for line in ended.out.splitlines() if not line.startswith(" ")}
         assert {tool: tools[f"{tool}:"] for tool in TOOLS} == dict.fromkeys(TOOLS, "ok")
         assert f"GIT_URL: still the example {LOCAL.git_url}" in ended.out
@@ -551,6 +563,7 @@ class TestDoctor:
         self, ready: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(doctor, "unknown_digests", lambda environment: ["wiki"] if environment.digests else [])
+        monkeypatch.setattr(doctor, "_rendered_without_digest", lambda _: [])
         assert ready.run("doctor", "--env", "production").out.endswith(
             "later   digest of wiki: not known yet\n"
             "        `python -m scripts release wiki TAG@DIGEST --env production` sets it in images.yaml\n"
@@ -559,6 +572,7 @@ class TestDoctor:
 
     def test_where_every_value_is_set_it_says_so(self, ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(doctor, "unknown_digests", lambda _: [])
+        monkeypatch.setattr(doctor, "_rendered_without_digest", lambda _: [])
         with mock.patch.object(Environment, "examples", {}):
             ended = ready.run("doctor", "--env", "production")
         assert ended.code == 0

@@ -88,7 +88,7 @@ def test_what_only_one_side_has_is_shown_with_its_file(text: Ended) -> None:
         "  + HorizontalPodAutoscaler test-app/test-app  (deploy/production/apps/test-app/hpa.yaml)",
     ):
         assert line in lines
-    assert "      spec.storageClassName\n        + storage.example.com\n" in text.out
+    assert f"      spec.storageClassName\n        + {PRODUCTION.storage_class}\n" in text.out
 
 
 def test_the_last_line_counts_what_is_above_it(text: Ended) -> None:
@@ -120,7 +120,7 @@ def test_markdown_is_a_heading_a_table_of_hosts_and_a_part_for_each_object(text:
     rancher = f"| rancher | cattle-system |  | {LOCAL.host('rancher')} |  |"
     assert {wiki, rancher} <= set(lines)
     assert "#### apps/graphwiki" in lines
-    assert "| `spec.storageClassName` |  | `storage.example.com` |" in lines
+    assert f"| `spec.storageClassName` |  | `{PRODUCTION.storage_class}` |" in lines
 
 
 def test_markdown_folds_what_only_one_side_has(markdown: Ended) -> None:
