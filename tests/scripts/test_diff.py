@@ -6,8 +6,16 @@ import pytest
 
 from facts.environments import LOCAL, PRODUCTION
 from facts.images import image
+from tests.deployed import root, the
 from tests.scripts.desk import Desk
 from tests.workshop import Ended
+
+SIZES = tuple(
+    str(the(f"{root(e)}apps/graphwiki", "PersistentVolumeClaim")["spec"]["resources"]["requests"]["storage"])
+    for e in (LOCAL, PRODUCTION)
+)
+SHARES = (f"{LOCAL.trace_sampling:g}", f"{PRODUCTION.trace_sampling:g}")
+"""Two facts in which the two clusters differ."""
 
 
 @pytest.fixture
@@ -56,9 +64,9 @@ def fields(text: str, title: str) -> list[str]:
 @pytest.mark.parametrize(
     ("title", "field", "values"),
     [
-        ("PersistentVolumeClaim graphwiki/graphwiki-data", "spec.resources.requests.storage", ("1Gi", "20Gi")),
-        ("ResourceQuota graphwiki/graphwiki", "spec.hard[requests.storage]", ("1Gi", "20Gi")),
-        ("Telemetry istio-system/default", "spec.tracing[0].randomSamplingPercentage", ("100", "1")),
+        ("PersistentVolumeClaim graphwiki/graphwiki-data", "spec.resources.requests.storage", SIZES),
+        ("ResourceQuota graphwiki/graphwiki", "spec.hard[requests.storage]", SIZES),
+        ("Telemetry istio-system/default", "spec.tracing[0].randomSamplingPercentage", SHARES),
         ("Kustomization flux-system/apps", "spec.path", ("./deploy/apps", "./deploy/production/apps")),
     ],
 )
@@ -104,7 +112,7 @@ def test_the_other_way_round_signs_are_the_other_way_round(desk: Desk) -> None:
     lines = ended.out.splitlines()
     assert "  + VirtualService cattle-system/rancher  (deploy/platform/rancher/virtualservice.yaml)" in lines
     assert "  - ClusterIssuer acme  (deploy/production/platform/certificates/clusterissuer.yaml)" in lines
-    assert "        - 20Gi\n        + 1Gi\n" in ended.out
+    assert f"        - {SIZES[1]}\n        + {SIZES[0]}\n" in ended.out
 
 
 def test_markdown_is_a_heading_a_table_of_hosts_and_a_part_for_each_object(text: Ended, markdown: Ended) -> None:
