@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from synth.runtime import end, explained, leave, start
+from synth import ROOT
+from synth.explain import explained
+from synth.node import end, leave, start
 
-ROOT = Path(__file__).parent
 
-
-def main(when_compiled: Callable[[], None] = lambda: None) -> int:
+def main(root: Path = ROOT, when_compiled: Callable[[], None] = lambda: None) -> int:
+    """Compile the charts that can be imported and publish them below `root`; the exit code."""
     gc.disable()  # The process ends before there is anything to collect.
     try:
         start()
@@ -24,11 +25,11 @@ def main(when_compiled: Callable[[], None] = lambda: None) -> int:
 
         tree = compile_platform(dist=os.environ.get("CDK8S_OUTDIR"))
         when_compiled()
-        print(summary(tree, publish(tree, ROOT)), file=sys.stderr)
+        print(summary(tree, publish(tree, root)), file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if (known := explained(error)) is None:
+        if (known := explained(error, root)) is None:
             raise
         print(known, file=sys.stderr)
         return known.exit_code

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from synth.runtime import use_pinned_node
+from synth.node import use_pinned_node
 from synth.tree import Tree
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns

@@ -15,9 +15,9 @@ import pytest
 
 from facts.images import images
 from scripts.__main__ import cli
+from synth import ROOT
 from tests.deployed import APPS, objects
 from tests.scripts.desk import Desk
-from tests.workshop import ROOT
 
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 SECTION = PAGE.partition("## What Flux does with work by hand\n")[2].partition("\n## ")[0]

@@ -3,18 +3,18 @@
 Only the first test compiles; the others read YAML.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
 from facts.versions import pinned
 from scripts.schemas import kubernetes_version
+from synth import ROOT
 from synth.manifest import Document, load
 from synth.publish import compare
 from synth.tree import KUSTOMIZATION_FILE, Tree, is_generated
 from tests.schemas import errors
 
-ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in DEPLOY.rglob("*.yaml"))
 COMPONENTS = [path for path in FILES if path.endswith("/gotk-components.yaml")]

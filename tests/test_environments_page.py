@@ -15,10 +15,9 @@ from facts.provided import INGRESS_GATEWAY
 from facts.versions import pinned
 from scripts import environments as commands
 from scripts.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
-from synth import DefinitionError
+from synth import ROOT, DefinitionError
 from tests.environments import EXAMPLE
 from tests.scripts.desk import Desk
-from tests.workshop import ROOT
 
 PAGE = DOCUMENT.read_text("utf-8")
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from synth import ROOT
 from tests.stand_ins import StandIns
-from tests.workshop import ROOT, Ended, Workshop
+from tests.workshop import Ended, Workshop
 
 GITHUB = ROOT / ".github"
 FILES = {file.stem: file for file in (GITHUB / "workflows").iterdir()}

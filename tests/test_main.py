@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from synth import ROOT
 from tests.ground import ground
-from tests.workshop import ROOT, Workshop
+from tests.workshop import Workshop
 
 
 @pytest.fixture(scope="module")

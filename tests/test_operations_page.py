@@ -9,9 +9,10 @@ from pathlib import Path
 
 from facts.environments import ENVIRONMENTS
 from facts.layout import COMPONENTS_FILE
+from synth import ROOT
 from synth.manifest import load
 from tests.deployed import DEPLOY
-from tests.workshop import ROOT, Workshop
+from tests.workshop import Workshop
 
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 

@@ -3,19 +3,17 @@
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import root_of
+from synth import ROOT
 from synth.mesh import routes
 from synth.overview import overview, read
 from synth.overview.page import README
 from synth.pods import WORKLOADS, containers
 from synth.tree import Object, Tree
-
-ROOT = Path(__file__).parent.parent
 
 every_environment = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: str(environment.name))
 

@@ -10,9 +10,9 @@ import yaml
 
 from facts.environments import ENVIRONMENTS
 from scripts.__main__ import cli
+from synth import ROOT
 from synth.manifest import load
 from tests.deployed import APPS, objects, root
-from tests.workshop import ROOT
 
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 TOP = {path.name for path in ROOT.iterdir()}

@@ -6,7 +6,7 @@ import re
 import yaml
 
 from facts.versions import pinned
-from tests.workshop import ROOT
+from synth import ROOT
 
 
 def requirements(file: str) -> dict[str, str]:

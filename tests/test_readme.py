@@ -4,9 +4,9 @@ import re
 
 from facts.environments import LOCAL
 from scripts.cluster import PORTS
+from synth import ROOT
 from synth.overview import read
 from tests.scripts.desk import Desk
-from tests.workshop import ROOT
 
 LOCAL_PORTS = {80: PORTS["http_port"], 443: PORTS["https_port"]}
 

@@ -13,10 +13,10 @@ import yaml
 from facts.environments import LOCAL, STAGING
 from facts.images import images
 from facts.versions import parse, versions
+from synth import ROOT
 from synth.plain import quoted
 from tests.test_github import TARGETS
 from tests.test_project import requirements
-from tests.workshop import ROOT
 
 FILE = ROOT / ".github" / "renovate.json"
 RENOVATE: dict[str, Any] = json.loads(FILE.read_text("utf-8"))

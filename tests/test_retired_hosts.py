@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.workshop import ROOT
+from synth import ROOT
 
 # In parts, so that this file names none of them itself. A redirect that still answers is no reason to stay.
 RETIRED = {

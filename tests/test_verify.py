@@ -10,7 +10,8 @@ import pytest
 from scripts import toolbox
 from scripts.tools import CACHE
 from scripts.verify import JUDGES
-from tests.workshop import ROOT, Ended, Workshop
+from synth import ROOT
+from tests.workshop import Ended, Workshop
 
 TOOLS = sorted({name for judge in JUDGES.values() for name in judge.tools})
 

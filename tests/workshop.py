@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from synth import runtime
+from synth import ROOT
 
-ROOT = Path(__file__).parent.parent
 COPIED = (
     ".ci",
     ".github",
@@ -85,15 +84,12 @@ class Workshop:
         for name in _modules_of_a_definition():
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
-        monkeypatch.setattr(runtime, "ROOT", self.root)
-        monkeypatch.setattr(runtime, "CHARTS", tuple(f"{self.root / name}{os.sep}" for name in ("charts", "facts")))
-        monkeypatch.setattr(runtime, "PACKAGES", (*runtime.PACKAGES, f"{self.root / 'imports'}{os.sep}"))
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         importlib.invalidate_caches()
         said = io.StringIO()
         try:
             with contextlib.redirect_stderr(said):
-                code = importlib.import_module("main").main()
+                code = importlib.import_module("main").main(self.root)
         finally:
             for name in _modules_of_a_definition():
                 del sys.modules[name]

@@ -23,9 +23,9 @@ from cdk8s import App
 from charts.apps.graphwiki import GraphWiki
 from charts.shapes.web_app import SIDECAR_ADDRESS, proxies
 from facts.environments import ENVIRONMENTS, PRODUCTION, Environment
+from synth import ROOT
 from synth.manifest import Document
 from tests.deployed import root, the
-from tests.workshop import ROOT
 
 IMAGE = (ROOT / "containers/graphwiki/Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
 HOST = "wiki.example.org"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from charts.shapes.pod import RUN_AS
 from facts.versions import pinned
+from synth import ROOT
 from tests.deployed import the
-from tests.workshop import ROOT
 
 FOLDER = ROOT / "containers" / "graphwiki"
 DOCKERFILE = (FOLDER / "Dockerfile").read_text("utf-8")

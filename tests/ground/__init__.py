@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER
-from tests.workshop import ROOT, Workshop
+from synth import ROOT
+from tests.workshop import Workshop
 
 HOUSE = Path(__file__).parent / "house"
 ENVIRONMENTS = "facts/environments.py"

@@ -23,9 +23,10 @@ from facts.provided import INGRESS_GATEWAY
 from facts.versions import parse, pinned, versions
 from scripts.environments import helm_values
 from scripts.tofu import home
+from synth import ROOT
 from tests.stand_ins import StandIns
 from tests.test_renovate import NUMBER_LIKE, ways
-from tests.workshop import ROOT, Ended
+from tests.workshop import Ended
 
 CLUSTER = ("-target=null_resource.kubeconfig", "-target=random_password.rancher_bootstrap")
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import yaml
 
 from charts import shapes
+from synth import ROOT
 from tests.ground import APPS_FILE, registered
-from tests.workshop import ROOT, Workshop
+from tests.workshop import Workshop
 
 FOLDER = Path(__file__).parent
 PAGE = ROOT / "docs/recipes.md"

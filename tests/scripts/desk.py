@@ -9,8 +9,9 @@ from pathlib import Path
 from unittest import mock
 
 from scripts.__main__ import execute
+from synth import ROOT
 from tests.stand_ins import StandIns
-from tests.workshop import ROOT, Ended
+from tests.workshop import Ended
 
 TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
 

@@ -27,12 +27,12 @@ from scripts.apps import wait_for_page
 from scripts.cluster import INFRA, PORTS
 from scripts.findings import Finding
 from scripts.tools import wanted
-from synth import ToolError
+from synth import ROOT, ToolError
 from tests.deployed import APPS
 from tests.environments import EXAMPLE
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
-from tests.workshop import ROOT, Ended, Workshop
+from tests.workshop import Ended, Workshop
 
 VERSIONS = {
     "tofu": "print('OpenTofu v1.12.6')",

@@ -13,8 +13,8 @@ from scripts import host
 from scripts.findings import Finding
 from scripts.host import DISK, DISK_SHARE, DOCKER, GIB, INOTIFY, MEMORY, MODULES
 from scripts.tools import kubernetes_minor
+from synth import ROOT
 from tests.stand_ins import StandIns
-from tests.workshop import ROOT
 
 FIT: dict[str, Any] = {
     "ServerVersion": "28.2.2",

@@ -10,10 +10,10 @@ import pytest
 from facts.versions import pinned
 from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
 from scripts.tools import CRDS
-from synth import ToolError
+from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
 from tests.stand_ins import StandIns
-from tests.workshop import ROOT, Workshop
+from tests.workshop import Workshop
 
 
 def crd(**version: Any) -> Document:

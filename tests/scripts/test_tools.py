@@ -9,7 +9,8 @@ import pytest
 
 from scripts.__main__ import cli, execute
 from scripts.bench import compile_synthetic
-from tests.workshop import ROOT, Ended, Workshop
+from synth import ROOT
+from tests.workshop import Ended, Workshop
 
 
 def scripts(*arguments: str) -> Ended:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from synth import ROOT as PROJECT
 from synth import DefinitionError
 from synth.overview import overview, read
 from synth.overview.model import Call, Party
 from synth.tree import File, Page
 from tests.synth.overview.shop import ROOT, objects, shop, the, without
-from tests.workshop import ROOT as PROJECT
 
 SHOP = Party("Deployment", "shop", "shop")
 DATA = Party("StatefulSet", "data", "data")

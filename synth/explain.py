@@ -1,0 +1,113 @@
+"""What went wrong as one readable sentence, with the line of the chart that it is about."""
+
+import os
+import re
+from pathlib import Path
+from types import TracebackType
+
+from synth import ROOT, DefinitionError, ToolError
+
+DEFINITION = ("charts", "facts")
+PACKAGES = (".venv", "imports")
+
+
+def explained(error: Exception, root: Path = ROOT) -> DefinitionError | ToolError | None:
+    """One readable sentence for an error that a person can put right; None where it is a fault of this project.
+
+    A person's are the errors that come out of a chart or a fact below `root`, and files that cannot be read or written.
+    """
+    if isinstance(error, DefinitionError | ToolError):
+        return error
+    if isinstance(error, OSError):
+        return ToolError(f"{error.filename or 'a file'}: {error.strerror or error}")
+    place = _place_in_charts(error, root)
+    return DefinitionError(f"{_first_sentence(error, root)} ({place})") if place else None
+
+
+def _place_in_charts(error: Exception, root: Path) -> str | None:
+    """`charts/graphwiki.py line 12, in charts/web_app.py line 90`: the app's line, and the one that failed.
+
+    None where the line that failed is this project's but no chart's.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return (
+            _shown(error.filename, error.lineno, root) if error.filename.startswith(_below(root, DEFINITION)) else None
+        )
+    lines = _own_lines(error, root)
+    if not lines or not _is_chart(lines[-1], root):
+        return None
+    # A module that imports another has no part in what is wrong there, nor has the check of a value in its class.
+    imported = max((index for index, line in enumerate(lines) if _function(line) == "<module>"), default=0)
+    charts = [line for line in lines[imported:] if _is_chart(line, root) and _function(line) != "__post_init__"]
+    places = [(line.tb_frame.f_code.co_filename, line.tb_lineno) for line in charts]
+    first, last = places[0], places[-1]
+    return _shown(*last, root) if first[0] == last[0] else f"{_shown(*first, root)}, in {_shown(*last, root)}"
+
+
+def _own_lines(error: Exception, root: Path) -> list[TracebackType]:
+    """The lines of this project that the error came through, the outermost first; packages and bindings left out."""
+    packages = _below(root, PACKAGES)
+    lines = []
+    trace = error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith(f"{root}{os.sep}") and not file.startswith(packages):
+            lines.append(trace)
+        trace = trace.tb_next
+    return lines
+
+
+def _below(root: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{root / folder}{os.sep}" for folder in folders)
+
+
+def _function(line: TracebackType) -> str:
+    return line.tb_frame.f_code.co_name
+
+
+def _is_chart(line: TracebackType, root: Path) -> bool:
+    """Whether a line is of a chart, not of what puts the charts together."""
+    file = line.tb_frame.f_code.co_filename
+    return file.startswith(_below(root, DEFINITION)) and not file.endswith("/compose.py")
+
+
+def _shown(file: str, line: int | None, root: Path) -> str:
+    return f"{Path(file).relative_to(root).as_posix()} line {line}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the JavaScript stack that a JSIIError carries in its lines after the first."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _first_sentence(error: Exception, root: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
+    text = first_line(error)
+    if isinstance(error, KeyError):
+        return f"there is no {text} among the keys"
+    if isinstance(error, AttributeError) and text == error.name:
+        return f"{getattr(error.obj, '__name__', error.obj)} has no {text}"
+    unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    if unknown is None:
+        return text
+    import difflib
+
+    name, field = unknown.groups()
+    fields = _fields(name, error, root)
+    near = difflib.get_close_matches(field, fields, n=1)
+    right = f"did you mean {near[0]}?" if near else f"it has {', '.join(fields)}"
+    return f"{name} has no field {field}: {right}"
+
+
+def _fields(class_name: str, error: Exception, root: Path) -> list[str]:
+    """The fields of a typed class, looked up where the failing line of the chart would look."""
+    import inspect
+
+    scope = _own_lines(error, root)[-1].tb_frame.f_globals
+    modules = [value for value in scope.values() if inspect.ismodule(value)]
+    for candidate in (scope.get(class_name), *(getattr(module, class_name, None) for module in modules)):
+        if inspect.isclass(candidate):
+            parameters = inspect.signature(candidate.__init__).parameters
+            return [field for field in parameters if field not in ("self", "scope", "id", "id_")]
+    return []
