@@ -13,21 +13,21 @@ except ModuleNotFoundError:
     sys.exit(3)
 
 from scripts import options
-from scripts.apps import deploy, logs, open_
-from scripts.bench import bench
-from scripts.check import check
-from scripts.cluster import cluster
-from scripts.diff import diff
-from scripts.doctor import doctor
-from scripts.environments import environments
-from scripts.flux import flux
-from scripts.image import image
-from scripts.refresh import refresh
-from scripts.release import promote, release
-from scripts.review import review
-from scripts.tofu import tofu
-from scripts.up import up
-from scripts.verify import verify
+from scripts.cluster.apps import deploy, logs, open_
+from scripts.cluster.doctor import doctor
+from scripts.cluster.flux import flux
+from scripts.cluster.image import image
+from scripts.cluster.local import cluster
+from scripts.cluster.up import up
+from scripts.definition.check import check
+from scripts.definition.diff import diff
+from scripts.definition.environments import environments
+from scripts.definition.release import promote, release
+from scripts.definition.review import review
+from scripts.gate.bench import bench
+from scripts.gate.refresh import refresh
+from scripts.gate.tofu import tofu
+from scripts.gate.verify import verify
 from synth.runtime import explained
 
 INTERRUPTED = 130

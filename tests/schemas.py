@@ -5,7 +5,7 @@ from functools import cache
 import kubernetes_validate
 from jsonschema import Draft202012Validator
 
-from scripts.schemas import custom_schemas, kubernetes_version
+from scripts.gate.schemas import custom_schemas, kubernetes_version
 from synth.manifest import Document
 
 

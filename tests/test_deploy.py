@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from facts.versions import pinned
-from scripts.schemas import kubernetes_version
+from scripts.gate.schemas import kubernetes_version
 from synth import ROOT
 from synth.manifest import Document, load
 from synth.publish import compare

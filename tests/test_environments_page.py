@@ -13,8 +13,8 @@ from facts import environments as values
 from facts.environments import ENVIRONMENTS, PRODUCTION, STAGING
 from facts.provided import INGRESS_GATEWAY
 from facts.versions import pinned
-from scripts import environments as commands
-from scripts.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
+from scripts.definition import environments as commands
+from scripts.definition.environments import DOCUMENT, HELM_VALUES, ROWS, differing, helm_values, table, with_table
 from synth import ROOT, DefinitionError
 from tests.environments import EXAMPLE
 from tests.scripts.desk import Desk

@@ -3,7 +3,7 @@
 import re
 
 from facts.environments import LOCAL
-from scripts.cluster import PORTS
+from scripts.cluster.local import PORTS
 from synth import ROOT
 from synth.overview import read
 from tests.scripts.desk import Desk

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts import toolbox
-from scripts.tools import CACHE
-from scripts.verify import JUDGES
+from scripts.gate.judges import JUDGES
+from scripts.gate.tools import all_there, tool
+from scripts.programs import CACHE
 from synth import ROOT
 from tests.workshop import Ended, Workshop
 
 TOOLS = sorted({name for judge in JUDGES.values() for name in judge.tools})
 
-tools = pytest.mark.skipif(
-    not toolbox.all_there(TOOLS),
+built = pytest.mark.skipif(
+    not all_there(TOOLS),
     reason="the tools of `make verify` are not built yet; it builds them where there is Go",
 )
 
@@ -118,7 +118,7 @@ def test_every_judge_has_a_fault_planted_for_it() -> None:
     assert set(FAULTS) == set(JUDGES)
 
 
-@tools
+@built
 def test_each_fault_is_found_by_its_judge_and_by_no_other(workshop: Workshop) -> None:
     for path, old, new, _ in FAULTS.values():
         file = workshop.root / path
@@ -131,10 +131,10 @@ def test_each_fault_is_found_by_its_judge_and_by_no_other(workshop: Workshop) ->
     for name, (_, _, _, sentence) in FAULTS.items():
         assert said[name], name
         assert all(sentence in finding for finding in said[name]), said[name]
-    assert ended.err == f"{sum(map(len, said.values()))} faults to mend; the lines above say where\n"
+    assert ended.err == f"{sum(map(len, said.values()))} faults; the lines above say where\n"
 
 
-@tools
+@built
 def test_an_exemption_that_is_not_needed_or_has_no_reason_is_a_fault(workshop: Workshop) -> None:
     deployment = f"deploy/{WIKI}/deployment.yaml"
     workshop.edit(deployment, "strategy:\n    type: Recreate", "strategy:\n    type: RollingUpdate")
@@ -163,7 +163,7 @@ def test_an_exemption_that_is_not_needed_or_has_no_reason_is_a_fault(workshop: W
     }
 
 
-@tools
+@built
 def test_a_folder_that_cannot_be_built_is_a_fault_of_whoever_needs_it(workshop: Workshop) -> None:
     (workshop.root / f"deploy/{WIKI}/pdb.yaml").unlink()
     ended = verify(workshop, "kustomize", "kubeconform")
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_built_is_a_fault_of_whoever_needs_it(workshop: 
         assert "pdb.yaml" in " ".join(said)
 
 
-@tools
+@built
 def test_a_file_that_no_kustomization_lists_is_a_fault(workshop: Workshop) -> None:
     workshop.edit(f"deploy/{WIKI}/kustomization.yaml", "- pdb.yaml\n", "")
     ended = verify(workshop, "kustomize")
@@ -215,7 +215,7 @@ def test_no_other_comment_tells_a_tool_to_overlook_something() -> None:
     assert places == COMMENTS
 
 
-@tools
+@built
 def test_a_fault_in_a_new_file_is_found(workshop: Workshop) -> None:
     (workshop.root / "scripts/new.sh").write_text("#!/bin/sh\nls $1\n")
     (workshop.root / "containers/graphwiki/Dockerfile.other").write_text("FROM python:3.13\nRUN cd /tmp && ls\n")
@@ -233,7 +233,7 @@ def test_a_fault_in_a_new_file_is_found(workshop: Workshop) -> None:
         assert any(part in finding for finding in said[judge]), said[judge]
 
 
-@tools
+@built
 @pytest.mark.parametrize("text", ["just words\n", "a: [\n"], ids=["no object", "no YAML"])
 def test_a_persons_own_file_in_deploy_is_told_in_a_sentence(workshop: Workshop, text: str) -> None:
     (workshop.root / f"deploy/{WIKI}/notes.yaml").write_text(text)
@@ -244,10 +244,10 @@ def test_a_persons_own_file_in_deploy_is_told_in_a_sentence(workshop: Workshop, 
     assert "Traceback" not in ended.err
 
 
-@tools
+@built
 def test_a_tool_that_breaks_hides_no_other(workshop: Workshop) -> None:
     (workshop.root / ".cache").unlink()
-    scorer = toolbox.tool("kube-score")
+    scorer = tool("kube-score")
     place = workshop.root / ".cache" / scorer.parent.name
     shutil.copytree(scorer.parent, place)
     (place / scorer.name).write_text("#!/bin/sh\necho boom >&2\nexit 1\n")

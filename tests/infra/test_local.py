@@ -21,8 +21,8 @@ import yaml
 from facts.environments import LOCAL
 from facts.provided import INGRESS_GATEWAY
 from facts.versions import parse, pinned, versions
-from scripts.environments import helm_values
-from scripts.tofu import home
+from scripts.definition.environments import helm_values
+from scripts.gate.tofu import home
 from synth import ROOT
 from tests.stand_ins import StandIns
 from tests.test_renovate import NUMBER_LIKE, ways

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.toolbox import all_there
-from scripts.tools import CACHE
+from scripts.gate.tools import all_there
+from scripts.programs import CACHE
 from tests.ground import APPS_FILE, ground, registered
 from tests.workshop import Workshop
 

@@ -22,11 +22,11 @@ import trustme
 from syrupy.assertion import SnapshotAssertion
 
 from facts.environments import LOCAL, PRODUCTION, Environment
-from scripts import doctor
-from scripts.apps import wait_for_page
-from scripts.cluster import INFRA, PORTS
-from scripts.findings import Finding
-from scripts.tools import wanted
+from scripts.cluster import doctor
+from scripts.cluster.apps import wait_for_page
+from scripts.cluster.findings import Finding
+from scripts.cluster.local import INFRA, PORTS
+from scripts.programs import wanted
 from synth import ROOT, ToolError
 from tests.deployed import APPS
 from tests.environments import EXAMPLE
@@ -487,21 +487,21 @@ class TestDoctor:
 
     def test_a_port_that_another_program_has_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(doctor, "_listens", lambda port: port == PORTS["http_port"])
-        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: False)
+        monkeypatch.setattr("scripts.cluster.doctor.Programs.answers", lambda *_: False)
         taken, free = doctor._ports()
         assert (taken.state, taken.advice) == (
             "taken",
             "stop what listens there, or set TF_VAR_http_port to another port",
         )
         assert (free.state, free.advice) == ("free", "")
-        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: True)
+        monkeypatch.setattr("scripts.cluster.doctor.Programs.answers", lambda *_: True)
         taken, _ = doctor._ports()
         assert taken.advice == ""
 
     def test_the_ports_of_terraforms_variables_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TF_VAR_http_port", "9090")
-        monkeypatch.setattr("scripts.doctor._listens", lambda port: port == 8080)
-        monkeypatch.setattr("scripts.doctor.Tools.answers", lambda *_: False)
+        monkeypatch.setattr("scripts.cluster.doctor._listens", lambda port: port == 8080)
+        monkeypatch.setattr("scripts.cluster.doctor.Programs.answers", lambda *_: False)
         assert [(finding.subject, finding.state) for finding in doctor._ports()] == [
             ("port 9090", "free"),
             ("port 8443", "free"),
@@ -589,7 +589,7 @@ class TestDoctor:
         self, monkeypatch: pytest.MonkeyPatch, address: str, advice: str
     ) -> None:
         found = [(2, 1, 6, "", (address, 0))]
-        monkeypatch.setattr("scripts.doctor.socket.getaddrinfo", lambda *_: found)
+        monkeypatch.setattr("scripts.cluster.doctor.socket.getaddrinfo", lambda *_: found)
         (finding,) = doctor._names()
         assert finding.advice == advice
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from facts.versions import pinned
-from scripts.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
-from scripts.tools import CRDS
+from scripts.gate.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
+from scripts.programs import CRDS
 from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
 from tests.stand_ins import StandIns

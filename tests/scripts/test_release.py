@@ -8,7 +8,7 @@ import yaml
 
 from facts.environments import PRODUCTION, STAGING
 from facts.images import UNKNOWN_DIGEST, Image, parse
-from scripts.release import with_image
+from scripts.definition.release import with_image
 from synth import DefinitionError
 from tests.test_renovate import NUMBER_LIKE, Found, renovate
 from tests.workshop import Ended, Workshop

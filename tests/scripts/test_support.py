@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from facts import versions
-from scripts import doctor
-from scripts.support import SOON, support
+from scripts.cluster import doctor
+from scripts.cluster.support import SOON, support
 from tests.scripts.desk import Desk
 from tests.stand_ins import StandIns
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from scripts.__main__ import cli, execute
-from scripts.bench import compile_synthetic
+from scripts.gate.bench import compile_synthetic
 from synth import ROOT
 from tests.workshop import Ended, Workshop
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from scripts.tools import CACHE, Tools
+from scripts.programs import CACHE, Programs
 from synth import ToolError
 
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
@@ -32,7 +32,9 @@ def module_folder(module: str) -> Path:
     # A folder without a go.mod, so that Go downloads exactly what it is asked for.
     empty = CACHE / "go"
     empty.mkdir(parents=True, exist_ok=True)
-    answer = Tools().output("go", "mod", "download", "-json", module, cwd=empty, environment=os.environ | ENVIRONMENT)
+    answer = Programs().output(
+        "go", "mod", "download", "-json", module, cwd=empty, environment=os.environ | ENVIRONMENT
+    )
     return Path(json.loads(answer)["Dir"])
 
 
@@ -51,8 +53,8 @@ def build(
     """Compile a command of a copied module to `target`; `replace` maps a module that is gone to its successor."""
     environment = os.environ | ENVIRONMENT | {"GOFLAGS": "-mod=mod"}
     for gone, successor in (replace or {}).items():
-        Tools().run("go", "mod", "edit", f"-replace={gone}={successor}", cwd=source, environment=environment)
+        Programs().run("go", "mod", "edit", f"-replace={gone}={successor}", cwd=source, environment=environment)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}")
-    Tools().run("go", "build", f"-ldflags={ldflags}", "-o", beside, package, cwd=source, environment=environment)
+    Programs().run("go", "build", f"-ldflags={ldflags}", "-o", beside, package, cwd=source, environment=environment)
     beside.replace(target)

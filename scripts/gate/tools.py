@@ -1,4 +1,4 @@
-"""The field's own tools, in the versions that this project pins, built and installed below .cache/.
+"""The tools that judge, in the versions that this project pins, built and installed below .cache/.
 
 Go tools come from the modules in tools/, checkov from tools/checkov.txt into an environment of its own, because it
 wants older packages than the tests do. What is there already is not made again.
@@ -12,9 +12,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from scripts import tofu
-from scripts.go import ENVIRONMENT
-from scripts.tools import CACHE, ROOT, Tools, available, wanted
+from scripts.gate import tofu
+from scripts.gate.go import ENVIRONMENT
+from scripts.programs import CACHE, ROOT, Programs, available, wanted
 from synth import ToolError
 
 TOOLS = ROOT / "tools"
@@ -90,7 +90,7 @@ def _built(module: Path, name: str) -> Path:
         beside = folder.with_name(f".{folder.name}")
         shutil.rmtree(beside, ignore_errors=True)
         command = ("go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{beside}/", "tool")
-        Tools().run(
+        Programs().run(
             *command,
             cwd=module,
             environment=os.environ | ENVIRONMENT,
@@ -116,8 +116,8 @@ def _checkov() -> Path:
     # An environment cannot be moved, and is one of a Python; a mark says that it is whole.
     whole = folder / ".ready"
     if not _is_there("checkov"):
-        Tools().run(sys.executable, "-m", "venv", "--clear", folder)
+        Programs().run(sys.executable, "-m", "venv", "--clear", folder)
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", CHECKOV_LOCK)
-        Tools().run(folder / "bin" / "python", *install, hint="is the network there?")
+        Programs().run(folder / "bin" / "python", *install, hint="is the network there?")
         whole.touch()
     return folder / "bin" / "checkov"

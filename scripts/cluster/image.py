@@ -8,8 +8,8 @@ import click
 from facts.environments import LOCAL
 from facts.images import image as image_of
 from scripts import options
-from scripts.cluster import k3d_cluster
-from scripts.tools import ROOT, Tools
+from scripts.cluster.local import k3d_cluster
+from scripts.programs import ROOT, Programs
 from synth.names import TAG
 
 WIKI = "graphwiki"
@@ -51,7 +51,7 @@ def build_command(checkout: Path, dry_run: bool) -> None:
 
     Example: python -m scripts image build --context ../graphwiki
     """
-    build(Tools(dry_run), checkout)
+    build(Programs(dry_run), checkout)
 
 
 @image.command("import")
@@ -61,7 +61,7 @@ def import_command(dry_run: bool) -> None:
 
     Example: python -m scripts image import
     """
-    import_(Tools(dry_run))
+    import_(Programs(dry_run))
 
 
 @image.command()
@@ -79,9 +79,9 @@ def push(target: str, dry_run: bool) -> None:
             "as in registry.example.com/graphwiki/graphwiki:1.4.0",
             param_hint="TARGET",
         )
-    tools = Tools(dry_run)
-    tools.run("docker", "tag", reference(), target, hint="`python -m scripts image build` makes the image")
-    tools.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
+    programs = Programs(dry_run)
+    programs.run("docker", "tag", reference(), target, hint="`python -m scripts image build` makes the image")
+    programs.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
 
 
 def reference() -> str:
@@ -89,9 +89,9 @@ def reference() -> str:
     return image_of(LOCAL, WIKI).reference(LOCAL.registry)
 
 
-def build(tools: Tools, checkout: Path) -> None:
+def build(programs: Programs, checkout: Path) -> None:
     """Build the checkout, tagged as the local cluster wants it."""
-    tools.run(
+    programs.run(
         "docker",
         "buildx",
         "build",
@@ -108,9 +108,9 @@ def build(tools: Tools, checkout: Path) -> None:
     )
 
 
-def import_(tools: Tools) -> None:
+def import_(programs: Programs) -> None:
     """`k3d image import` into the local cluster."""
-    tools.run(
+    programs.run(
         "k3d",
         "image",
         "import",

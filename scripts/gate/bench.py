@@ -10,7 +10,7 @@ from statistics import median
 
 import click
 
-from scripts.tools import ROOT
+from scripts.programs import ROOT
 from synth import ToolError
 from synth.runtime import use_pinned_node
 
@@ -20,7 +20,7 @@ app = cdk8s.App(outdir=sys.argv[1])
 cdk8s.Chart(app, "empty")
 app.synth()
 """
-SYNTHETIC = "import sys; from scripts.bench import compile_synthetic; compile_synthetic(int(sys.argv[1]))"
+SYNTHETIC = "import sys; from scripts.gate.bench import compile_synthetic; compile_synthetic(int(sys.argv[1]))"
 SIZES = (10, 100, 1000)
 TARGET = 1.5
 
@@ -127,7 +127,7 @@ def compile_synthetic(count: int) -> None:
             Folder("platform/gateway", gateway),
             *(Folder(f"apps/{app.name}", app) for app in apps),
         ],
-        source="scripts/bench.py",
+        source="scripts/gate/bench.py",
     )
     clock.append(time.perf_counter())
     violations = check(tree, provided(LOCAL))

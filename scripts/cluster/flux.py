@@ -7,9 +7,9 @@ import click
 
 from facts.environments import Environment
 from scripts import options
-from scripts.apps import kubectl
-from scripts.doctor import unset_values
-from scripts.tools import Tools
+from scripts.cluster.apps import kubectl
+from scripts.cluster.doctor import unset_values
+from scripts.programs import Programs
 from synth import DefinitionError
 
 NAMESPACE = "flux-system"
@@ -46,11 +46,11 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
             f"{environment.name} is not ready to be rolled out:\n"
             + "\n".join(f"{finding.subject} is {finding.state}: {finding.advice}" for finding in unset)
         )
-    tools = Tools(dry_run)
+    programs = Programs(dry_run)
     folder = f"{environment.path}/flux/{NAMESPACE}"
-    _apply(tools, environment, f"{folder}/gotk-components.yaml")
+    _apply(programs, environment, f"{folder}/gotk-components.yaml")
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
-    tools.run(
+    programs.run(
         *kubectl(environment),
         "wait",
         "--for=condition=Established",
@@ -58,7 +58,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         f"--timeout={TIMEOUT}",
     )
     controllers = kubectl(environment, NAMESPACE)
-    tools.run(
+    programs.run(
         *controllers,
         "wait",
         "--for=condition=Available",
@@ -67,17 +67,17 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         f"--timeout={TIMEOUT}",
         hint=f"`{' '.join(controllers)} describe pods` says what they wait for",
     )
-    _give_access(tools, environment, private_key_file, yes=yes)
-    _apply(tools, environment, f"{folder}/gotk-sync.yaml")
-    _reconcile(tools, environment, "flux-system")
+    _give_access(programs, environment, private_key_file, yes=yes)
+    _apply(programs, environment, f"{folder}/gotk-sync.yaml")
+    _reconcile(programs, environment, "flux-system")
 
 
-def _apply(tools: Tools, environment: Environment, file: str) -> None:
+def _apply(programs: Programs, environment: Environment, file: str) -> None:
     """Apply a file of Flux's, also where Flux itself has written the same fields since.
 
     It writes as the manager `kubectl`, whose fields Flux takes over: both files are in the folder that Flux applies.
     """
-    tools.run(
+    programs.run(
         *kubectl(environment),
         "apply",
         "--server-side",
@@ -88,14 +88,14 @@ def _apply(tools: Tools, environment: Environment, file: str) -> None:
     )
 
 
-def _give_access(tools: Tools, environment: Environment, private_key_file: Path | None, *, yes: bool) -> None:
+def _give_access(programs: Programs, environment: Environment, private_key_file: Path | None, *, yes: bool) -> None:
     secret = [*kubectl(environment, NAMESPACE), "get", "secret", SECRET]
-    if private_key_file is None and tools.answers(*secret):
-        public = tools.output(*secret, "--output", "jsonpath={.data.identity\\.pub}")
+    if private_key_file is None and programs.answers(*secret):
+        public = programs.output(*secret, "--output", "jsonpath={.data.identity\\.pub}")
         click.echo(f"the key is there already: {base64.b64decode(public).decode().strip()}", err=True)
     else:
         key: list[str | Path] = ["--private-key-file", private_key_file] if private_key_file else []
-        tools.run(
+        programs.run(
             "flux",
             "create",
             "secret",
@@ -110,7 +110,7 @@ def _give_access(tools: Tools, environment: Environment, private_key_file: Path 
             *key,
             hint="is git_url in facts/environments.py an address of your repository, and does its host answer?",
         )
-    if not (private_key_file or yes or tools.dry_run):
+    if not (private_key_file or yes or programs.dry_run):
         options.ask("Is the key above a deploy key of the repository?")
 
 
@@ -122,11 +122,11 @@ def reconcile(environment: Environment, dry_run: bool) -> None:
 
     Example: python -m scripts flux reconcile
     """
-    _reconcile(Tools(dry_run), environment, "apps")
+    _reconcile(Programs(dry_run), environment, "apps")
 
 
-def _reconcile(tools: Tools, environment: Environment, kustomization: str) -> None:
-    tools.run(
+def _reconcile(programs: Programs, environment: Environment, kustomization: str) -> None:
+    programs.run(
         "flux",
         "reconcile",
         "kustomization",
@@ -150,7 +150,7 @@ def suspend(environment: Environment, dry_run: bool) -> None:
     Example: python -m scripts flux suspend --env staging
     """
     # --all, because `flux suspend` of a name that it does not find only says so and ends with 0.
-    Tools(dry_run).run(
+    Programs(dry_run).run(
         "flux",
         "suspend",
         "kustomization",
@@ -169,7 +169,7 @@ def resume(environment: Environment, dry_run: bool) -> None:
 
     Example: python -m scripts flux resume --env staging
     """
-    Tools(dry_run).run(
+    Programs(dry_run).run(
         "flux",
         "resume",
         "kustomization",
@@ -190,6 +190,6 @@ def status(environment: Environment, dry_run: bool) -> None:
 
     Example: python -m scripts flux status
     """
-    tools = Tools(dry_run)
-    tools.run("flux", "get", "sources", "git", "--context", environment.context)
-    tools.run("flux", "get", "kustomizations", "--context", environment.context)
+    programs = Programs(dry_run)
+    programs.run("flux", "get", "sources", "git", "--context", environment.context)
+    programs.run("flux", "get", "kustomizations", "--context", environment.context)

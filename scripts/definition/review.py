@@ -12,7 +12,7 @@ import yaml
 from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
 from facts.provided import KEEP
-from scripts.tools import ROOT
+from scripts.programs import ROOT
 from synth import DefinitionError, ToolError
 from synth.diff import Change, ObjectChange, as_markdown, compare_objects, counts, folded
 from synth.manifest import load

@@ -2,7 +2,7 @@
 
 import click
 
-from scripts.tools import ROOT
+from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.publish import State, compare
 from synth.runtime import start

@@ -12,7 +12,7 @@ from typing import Any
 import kubernetes_validate
 
 from facts.versions import pinned
-from scripts.tools import CRDS
+from scripts.programs import CRDS
 from synth import DefinitionError
 from synth.manifest import load
 

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from facts.versions import pinned
-from scripts.go import build, copied, module_file
-from scripts.toolbox import tool
-from scripts.tools import CACHE, CRDS, ROOT, Tools, available, wanted
+from scripts.gate.go import build, copied, module_file
+from scripts.gate.tools import tool
+from scripts.programs import CACHE, CRDS, ROOT, Programs, available, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
@@ -170,7 +170,7 @@ def flux() -> None:
     else:
         raise ToolError(f"neither flux nor go is on PATH: install {wanted('flux')} or {wanted('go')}")
     version = f"v{pinned('flux')}"
-    manifest = Tools().output(
+    manifest = Programs().output(
         cli, "install", "--export", f"--version={version}", f"--components={','.join(FLUX_COMPONENTS)}"
     )
     documents = [
@@ -218,14 +218,14 @@ def built_flux() -> Path:
     for name in FLUX_COMPONENTS:
         config = copied(flux_controller(name), work / name, "config")
         base = source / "manifests" / "bases" / name
-        (base / "crds.yaml").write_text(Tools().output(kustomize, "build", config / "crd"), "utf-8")
-        (base / "deployment.yaml").write_text(Tools().output(kustomize, "build", config / "manager"), "utf-8")
+        (base / "crds.yaml").write_text(Programs().output(kustomize, "build", config / "crd"), "utf-8")
+        (base / "deployment.yaml").write_text(Programs().output(kustomize, "build", config / "manager"), "utf-8")
         kustomization = base / "kustomization.yaml"
         local = re.sub(r"- https://\S+\.(crds|deployment)\.yaml", r"- \1.yaml", kustomization.read_text("utf-8"))
         kustomization.write_text(local, "utf-8")
-        (embedded / f"{name}.yaml").write_text(Tools().output(kustomize, "build", base), "utf-8")
+        (embedded / f"{name}.yaml").write_text(Programs().output(kustomize, "build", base), "utf-8")
     for name in ("rbac", "policies"):
-        built = Tools().output(kustomize, "build", source / "manifests" / name)
+        built = Programs().output(kustomize, "build", source / "manifests" / name)
         (embedded / f"{name}.yaml").write_text(built, "utf-8")
     build(source, "./cmd/flux", cli, ldflags=f"-s -w -X main.VERSION={version}")
     shutil.rmtree(work)

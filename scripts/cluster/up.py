@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from facts.environments import LOCAL
-from scripts import cluster, options
-from scripts.apps import address_of, apply_manifests, restart, wait_for, wait_for_page
-from scripts.image import build, checkout_option, import_
-from scripts.tools import Tools, need
+from scripts import options
+from scripts.cluster import local
+from scripts.cluster.apps import address_of, apply_manifests, restart, wait_for, wait_for_page
+from scripts.cluster.image import build, checkout_option, import_
+from scripts.programs import Programs, need
 
 STEPS = 5
 
@@ -26,21 +27,21 @@ def up(checkout: Path, dry_run: bool, yes: bool) -> None:
 
     Example: python -m scripts up --context ../graphwiki
     """
-    tools = Tools(dry_run)
+    programs = Programs(dry_run)
     if not dry_run:
-        need(cluster.terraform()[0], "docker", "k3d", "kubectl")
+        need(local.terraform()[0], "docker", "k3d", "kubectl")
     _step(1, "the cluster, with Istio and Rancher (10 minutes the first time)")
-    cluster.apply(tools, yes=yes)
+    local.apply(programs, yes=yes)
     _step(2, "the wiki's image")
-    build(tools, checkout)
-    import_(tools)
+    build(programs, checkout)
+    import_(programs)
     _step(3, "the manifests of deploy/")
-    apply_manifests(tools, LOCAL)
+    apply_manifests(programs, LOCAL)
     _step(4, "the pods")
-    restart(tools, LOCAL)
-    wait_for(tools, LOCAL, "test-app")
+    restart(programs, LOCAL)
+    wait_for(programs, LOCAL, "test-app")
     _step(5, "the pages")
-    urls = cluster.urls(tools)
+    urls = local.urls(programs)
     for page in () if dry_run else ("wiki", "test", "rancher"):
         wait_for_page(address_of(urls, page))
     for name, url in urls.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from facts.versions import Version, versions
-from scripts.findings import Finding
+from scripts.cluster.findings import Finding
 
 SOON = timedelta(days=60)
 """How long before its end a version is named: time enough to try the next one in staging."""

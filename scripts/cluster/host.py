@@ -18,8 +18,8 @@ from typing import Any
 import click
 
 from facts.versions import pinned
-from scripts.findings import Finding
-from scripts.tools import kubernetes_minor
+from scripts.cluster.findings import Finding
+from scripts.programs import kubernetes_minor
 
 INFO = ["docker", "info", "--format", "{{json .}}"]
 

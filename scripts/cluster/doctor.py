@@ -15,11 +15,11 @@ from facts.environments import LOCAL, Environment
 from facts.images import UNKNOWN_DIGEST, images, unknown_digests
 from facts.versions import pinned
 from scripts import options
-from scripts.cluster import PORTS, k3d_cluster, terraform
-from scripts.findings import Finding
-from scripts.host import INFO, host
-from scripts.support import support
-from scripts.tools import ROOT, Tools, kubernetes_minor, wanted
+from scripts.cluster.findings import Finding
+from scripts.cluster.host import INFO, host
+from scripts.cluster.local import PORTS, k3d_cluster, terraform
+from scripts.cluster.support import support
+from scripts.programs import ROOT, Programs, kubernetes_minor, wanted
 from synth import ToolError
 
 HOSTS_FILE = "/etc/hosts"
@@ -148,7 +148,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _ports() -> Iterator[Finding]:
-    ours = Tools().answers("k3d", "cluster", "list", k3d_cluster())
+    ours = Programs().answers("k3d", "cluster", "list", k3d_cluster())
     for variable, default in PORTS.items():
         given = os.environ.get(f"TF_VAR_{variable}", "")
         port = int(given) if given.isdecimal() else default

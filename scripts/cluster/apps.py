@@ -12,9 +12,9 @@ import click
 
 from facts.environments import LOCAL, Environment
 from scripts import options
-from scripts.cluster import urls
-from scripts.image import WIKI, build, checkout_option, import_
-from scripts.tools import ROOT, Tools
+from scripts.cluster.image import WIKI, build, checkout_option, import_
+from scripts.cluster.local import urls
+from scripts.programs import ROOT, Programs
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, load
 
@@ -44,12 +44,12 @@ def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
 
     Example: python -m scripts deploy --context ../graphwiki
     """
-    tools = Tools(dry_run)
-    build(tools, checkout)
-    import_(tools)
+    programs = Programs(dry_run)
+    build(programs, checkout)
+    import_(programs)
     if manifests:
-        apply_manifests(tools, LOCAL)
-    restart(tools, LOCAL)
+        apply_manifests(programs, LOCAL)
+    restart(programs, LOCAL)
     if manifests:
         click.echo(
             "deploy/ is applied as it is here; where Flux runs and is not suspended, it puts back what Git has at its "
@@ -68,7 +68,7 @@ def logs(app: str, environment: Environment, dry_run: bool) -> None:
     Example: python -m scripts logs graphwiki
     """
     metadata = deployment(environment, app)["metadata"]
-    Tools(dry_run).run(
+    Programs(dry_run).run(
         *kubectl(environment, metadata["namespace"]),
         "logs",
         "--follow",
@@ -89,8 +89,8 @@ def open_(page: str, dry_run: bool) -> None:
 
     Example: python -m scripts open rancher
     """
-    tools = Tools(dry_run)
-    known = urls(tools)
+    programs = Programs(dry_run)
+    known = urls(programs)
     if not dry_run:
         address = address_of(known, page)
         click.echo(address)
@@ -130,13 +130,13 @@ def deployment(environment: Environment, app: str) -> Document:
     return load(file.read_text("utf-8"))[0]
 
 
-def apply_manifests(tools: Tools, environment: Environment) -> None:
+def apply_manifests(programs: Programs, environment: Environment) -> None:
     """`kubectl apply -k` of the platform and of the apps, in Flux's order.
 
     It writes as the manager `kubectl`, on purpose: where Flux runs, Git has the last word on these objects.
     """
     for folder in ("platform", "apps"):
-        tools.run(
+        programs.run(
             *kubectl(environment),
             "apply",
             "--server-side",
@@ -147,7 +147,7 @@ def apply_manifests(tools: Tools, environment: Environment) -> None:
         )
 
 
-def restart(tools: Tools, environment: Environment) -> None:
+def restart(programs: Programs, environment: Environment) -> None:
     """Restart the wiki, so that it takes the image that was imported under the same tag, and wait for it.
 
     The restart is an annotation of the pods. Flux must not take it away again: that would be a second restart, back to
@@ -155,7 +155,7 @@ def restart(tools: Tools, environment: Environment) -> None:
     """
     metadata = deployment(environment, WIKI)["metadata"]
     target = f"deployment/{metadata['name']}"
-    tools.run(
+    programs.run(
         *kubectl(environment, metadata["namespace"]),
         "rollout",
         "restart",
@@ -163,14 +163,14 @@ def restart(tools: Tools, environment: Environment) -> None:
         KEPT_BY_FLUX,
         hint="`python -m scripts deploy --manifests` puts the wiki into a cluster where Flux has not",
     )
-    wait_for(tools, environment, WIKI)
+    wait_for(programs, environment, WIKI)
 
 
-def wait_for(tools: Tools, environment: Environment, app: str) -> None:
+def wait_for(programs: Programs, environment: Environment, app: str) -> None:
     """Wait until an app's rollout is complete, `ROLLOUT_LIMIT` at most."""
     metadata = deployment(environment, app)["metadata"]
     start = kubectl(environment, metadata["namespace"])
-    tools.run(
+    programs.run(
         *start,
         "rollout",
         "status",

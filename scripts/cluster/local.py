@@ -8,7 +8,7 @@ import click
 
 from facts.environments import LOCAL
 from scripts import options
-from scripts.tools import ROOT, Tools, available
+from scripts.programs import ROOT, Programs, available
 from synth import ToolError
 
 INFRA = ROOT / "infra" / "local"
@@ -31,7 +31,7 @@ def up(dry_run: bool, yes: bool) -> None:
 
     Example: python -m scripts cluster up
     """
-    apply(Tools(dry_run), yes=yes)
+    apply(Programs(dry_run), yes=yes)
 
 
 @cluster.command()
@@ -44,15 +44,15 @@ def down(dry_run: bool, yes: bool) -> None:
     """
     if not (yes or dry_run):
         options.ask(f"Destroy the cluster {LOCAL.context} with all its data?")
-    tools = Tools(dry_run)
-    tools.run(*terraform(), "init", "-input=false")
+    programs = Programs(dry_run)
+    programs.run(*terraform(), "init", "-input=false")
     # What is in the cluster goes with it, whether the cluster still answers or not.
-    state = json.loads(tools.output(*terraform(), "show", "-json") or "{}")
+    state = json.loads(programs.output(*terraform(), "show", "-json") or "{}")
     resources = state.get("values", {}).get("root_module", {}).get("resources", [])
     known = [resource["address"] for resource in resources]
     if inside := [address for address in known if address.startswith(("helm_release.", "null_resource.platform"))]:
-        tools.run(*terraform(), "state", "rm", *inside)
-    tools.run(
+        programs.run(*terraform(), "state", "rm", *inside)
+    programs.run(
         *terraform(),
         "destroy",
         "-refresh=false",
@@ -69,18 +69,18 @@ def status(dry_run: bool) -> None:
 
     Example: python -m scripts cluster status
     """
-    tools = Tools(dry_run)
-    tools.run("k3d", "cluster", "list", k3d_cluster(), hint="`python -m scripts cluster up` makes the cluster")
-    tools.run("kubectl", "--context", LOCAL.context, "get", "nodes")
-    tools.run("kubectl", "--context", LOCAL.context, "get", "deployments", "--all-namespaces")
-    for name, url in urls(tools).items():
+    programs = Programs(dry_run)
+    programs.run("k3d", "cluster", "list", k3d_cluster(), hint="`python -m scripts cluster up` makes the cluster")
+    programs.run("kubectl", "--context", LOCAL.context, "get", "nodes")
+    programs.run("kubectl", "--context", LOCAL.context, "get", "deployments", "--all-namespaces")
+    for name, url in urls(programs).items():
         click.echo(f"{name:8} {url}")
 
 
-def apply(tools: Tools, *, yes: bool) -> None:
+def apply(programs: Programs, *, yes: bool) -> None:
     """`terraform init` and `apply`; Terraform asks before it changes anything unless `yes`."""
-    tools.run(*terraform(), "init", "-input=false", hint="is the network there? Terraform loads its providers once")
-    tools.run(
+    programs.run(*terraform(), "init", "-input=false", hint="is the network there? Terraform loads its providers once")
+    programs.run(
         *terraform(),
         "apply",
         *(["-auto-approve"] if yes else []),
@@ -96,9 +96,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "TF_VAR_cluster_name": k3d_cluster(), "TF_VAR_kubeconfig": kubeconfig}
 
 
-def urls(tools: Tools) -> dict[str, str]:
+def urls(programs: Programs) -> dict[str, str]:
     """The addresses by name (wiki, test, rancher), as Terraform knows them; none in a dry run."""
-    answer = tools.output(*terraform(), "output", "-json", "urls")
+    answer = programs.output(*terraform(), "output", "-json", "urls")
     return json.loads(answer) if answer else {}
 
 

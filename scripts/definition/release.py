@@ -8,7 +8,7 @@ import yaml
 from facts.environments import Environment
 from facts.images import IMAGES_FILE, UNKNOWN_DIGEST, Image, images, parse, read
 from scripts import options
-from scripts.tools import ROOT
+from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.names import DIGEST, TAG
 from synth.plain import quoted

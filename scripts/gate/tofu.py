@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from facts.versions import pinned
-from scripts.go import build, copied
-from scripts.tools import CACHE
+from scripts.gate.go import build, copied
+from scripts.programs import CACHE
 
 # The newest releases of the providers that are published as Go modules: null 2.1.2, helm 1.3.2, random 3.6.0. Later
 # ones of the first two are in the registries only. They know every argument that infra/local uses. For helm, a domain

@@ -1,4 +1,4 @@
-"""Running other people's tools: each call is echoed, a missing tool is named with where to get it."""
+"""Running other people's programs: each call is echoed, a missing tool is named with where to get it."""
 
 import shlex
 import shutil
@@ -49,7 +49,7 @@ def need(*tools: str) -> None:
 
 
 @dataclass(frozen=True)
-class Tools:
+class Programs:
     """Runs commands given as argument lists. With `dry_run` they are printed and nothing is run."""
 
     dry_run: bool = False

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from facts.environments import ENVIRONMENTS, Environment
-from scripts.tools import ROOT
+from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.manifest import dump, load
 from synth.publish import write_file
