@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from synth import DefinitionError, ToolError
 from synth.tree import Tree, is_generated
+from synth.unchanged import Look, unchanged_files
 
 DIFF_LINES = 40
 
@@ -120,7 +121,14 @@ def summary(tree: Tree, differences: Sequence[Difference]) -> str:
     done = {State.MISSING: "added", State.CHANGED: "changed", State.EXTRA: "removed", State.FOREIGN: "left alone"}
     lines = [f"  {done[d.state]:10} {d.path}" for d in differences]
     unchanged = len(tree.files) - sum(d.path in tree.files for d in differences)
-    return "\n".join([*lines, f"{unchanged} files unchanged"])
+    return "\n".join([*lines, unchanged_files(unchanged)])
+
+
+def remember(look: Look, tree: Tree, root: Path, before: Sequence[Difference]) -> None:
+    """Let the next run know that the directory is what the tree says, where it is, after `before` was put right."""
+    if all(d.state is not State.FOREIGN for d in before):
+        texts = {path: file.text() for path, file in tree.files.items()}
+        look.remember(texts, {path: text for path in tree.external if (text := _read(root, path)) is not None})
 
 
 def write_file(path: Path, text: str) -> None:

@@ -1,8 +1,6 @@
 """A working copy of the project in a temporary folder, to make mistakes in and run commands in as a person would."""
 
-import contextlib
 import importlib
-import io
 import os
 import shutil
 import subprocess
@@ -86,14 +84,12 @@ class Workshop:
         monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         importlib.invalidate_caches()
-        said = io.StringIO()
         try:
-            with contextlib.redirect_stderr(said):
-                code = importlib.import_module("main").main(self.root)
+            code, said = importlib.import_module("main").compiled(self.root)
         finally:
             for name in _modules_of_a_definition():
                 del sys.modules[name]
-        return Ended(code, "", said.getvalue())
+        return Ended(code, "", f"{said}\n")
 
     def check(self) -> Ended:
         return self.run(sys.executable, "-m", "scripts", "check")

@@ -79,7 +79,7 @@ def test_a_persons_own_file_is_told_and_left_alone(tmp_path: Path) -> None:
     assert states(tree(a=1), tmp_path) == {"deploy/apps/notes.md": State.FOREIGN}
     differences = publish(tree(a=1), tmp_path)
     assert own.read_text() == "mine\n"
-    assert summary(tree(a=1), differences) == "  left alone deploy/apps/notes.md\n1 files unchanged"
+    assert summary(tree(a=1), differences) == "  left alone deploy/apps/notes.md\n1 file unchanged"
 
 
 def test_a_page_is_written_put_right_and_removed_as_other_files_are(tmp_path: Path) -> None:
