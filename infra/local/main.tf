@@ -9,10 +9,13 @@ locals {
 
   # Hosts are decided in charts/; the routes that the charts make are where to read them.
   deploy = "${path.module}/../../deploy"
-  hosts = {
-    for name, folder in { rancher = "platform/rancher", wiki = "apps/graphwiki", test = "apps/test-app" } :
-    name => yamldecode(file("${local.deploy}/${folder}/virtualservice.yaml")).spec.hosts[0]
-  }
+  routes = [
+    for file in sort(concat([for folder in ["platform", "apps"] : tolist(fileset(local.deploy, "${folder}/**/virtualservice*.yaml"))]...)) :
+    yamldecode(file("${local.deploy}/${file}")).spec
+  ]
+  http_hosts  = distinct(flatten([for route in local.routes : route.hosts if can(route.http)]))
+  https_hosts = distinct(flatten([for route in local.routes : route.hosts if can(route.tls)]))
+  rancher     = yamldecode(file("${local.deploy}/platform/rancher/virtualservice.yaml")).spec.hosts[0]
 }
 
 resource "null_resource" "cluster" {

@@ -9,12 +9,11 @@ output "cluster_name" {
 }
 
 output "urls" {
-  description = "Where the ingress gateway answers; the wiki and the test app once Flux or kubectl has applied deploy/apps."
-  value = {
-    rancher = "https://${local.hosts.rancher}:${var.https_port}"
-    wiki    = "http://${local.hosts.wiki}:${var.http_port}"
-    test    = "http://${local.hosts.test}:${var.http_port}"
-  }
+  description = "Where the ingress gateway answers, by host; an app's host once Flux or kubectl has applied deploy/apps."
+  value = merge(
+    { for host in local.http_hosts : host => "http://${host}:${var.http_port}" },
+    { for host in local.https_hosts : host => "https://${host}:${var.https_port}" },
+  )
 }
 
 output "rancher_bootstrap_password" {

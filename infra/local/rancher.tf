@@ -42,7 +42,7 @@ resource "helm_release" "rancher" {
   # Reached through the gateway, which passes TLS on, so Rancher's own Ingress is off. The hook that tidies up after
   # Rancher takes minutes and is for clusters that live on; this one goes as a whole.
   values = [yamlencode({
-    hostname   = local.hosts.rancher
+    hostname   = local.rancher
     replicas   = 1
     ingress    = { enabled = false }
     postDelete = { enabled = false }

@@ -12,11 +12,12 @@ import click
 
 from facts.environments import LOCAL, Environment
 from scripts import options
+from scripts.cluster.deployed import complete_app, complete_page, deployed, lasting, page
 from scripts.cluster.image import WIKI, build, checkout_option, import_
 from scripts.cluster.local import urls
-from scripts.programs import ROOT, Programs
+from scripts.programs import Programs
 from synth import DefinitionError, ToolError
-from synth.manifest import Document, load
+from synth.overview.model import Workload
 
 KEPT_BY_FLUX = "--field-manager=flux-client-side-apply"
 """What makes a field last that kubectl writes into an object that Flux applies.
@@ -27,6 +28,7 @@ kubectl's own names do. The fields of this one it leaves: https://fluxcd.io/flux
 ROLLOUT_LIMIT = "5m"
 MOST_PODS = 50
 """How many pods' logs are followed at once; kubectl stops at 5 unless it is told."""
+FROM_A_POD = "x-envoy-upstream-service-time"
 ANSWER_LIMIT = 180.0
 """How long, in seconds, a page may take from its rollout to its first answer."""
 
@@ -59,75 +61,69 @@ def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
+@click.argument("workload", required=False)
 @options.environment
 @options.dry_run
-def logs(app: str, environment: Environment, dry_run: bool) -> None:
-    """Follow the logs of an APP, those of all its pods, by the name of its folder in deploy/apps.
+def logs(app: str, workload: str | None, environment: Environment, dry_run: bool) -> None:
+    """Follow the logs of an APP, by the name of its folder in deploy/apps: of all pods of one of its workloads.
+
+    Without WORKLOAD it is the one that has the app's name, or else its first.
 
     Example: python -m scripts logs graphwiki
     """
-    metadata = deployment(environment, app)["metadata"]
+    known = lasting(environment, app)
+    chosen = [item for item in known if workload in (None, item.name)]
+    if not chosen:
+        names = ", ".join(item.name for item in known) or "none"
+        raise DefinitionError(f"{app} has no workload {workload or 'that runs all the time'}; there are {names}")
     Programs(dry_run).run(
-        *kubectl(environment, metadata["namespace"]),
+        *kubectl(environment, chosen[0].party.namespace),
         "logs",
         "--follow",
-        f"deployment/{metadata['name']}",
+        _name(chosen[0]),
         "--all-pods",
         "--container",
-        metadata["name"],
+        next(container.name for container in chosen[0].containers if not container.first),
         f"--max-log-requests={MOST_PODS}",
         hint=f"`python -m scripts flux status --env {environment.name}` shows whether the app has arrived",
     )
 
 
 @click.command("open")
-@click.argument("page", type=click.Choice(["wiki", "rancher", "test"]), default="wiki")
+@click.argument("name", metavar="[PAGE]", required=False, shell_complete=complete_page)
 @options.dry_run
-def open_(page: str, dry_run: bool) -> None:
-    """Open a page of the local cluster in the browser.
+def open_(name: str | None, dry_run: bool) -> None:
+    """Open a page of the local cluster in the browser, by its host without the domain; the wiki where none is named.
 
     Example: python -m scripts open rancher
     """
+    host = page(name) if name else deployed(LOCAL).app(WIKI).addresses[0].host
     programs = Programs(dry_run)
     known = urls(programs)
     if not dry_run:
-        address = address_of(known, page)
+        address = address_of(known, host)
         click.echo(address)
         webbrowser.open(address)
 
 
-def address_of(urls: Mapping[str, str], page: str) -> str:
-    """The address of a page.
+def address_of(urls: Mapping[str, str], host: str) -> str:
+    """The address of a host's page.
 
     Raises:
         ToolError: Terraform knows none, so there is no cluster.
     """
     try:
-        return urls[page]
+        return urls[host]
     except KeyError:
         raise ToolError(
-            f"Terraform knows no address of {page}: `python -m scripts cluster up` makes the cluster"
+            f"Terraform knows no address of {host}: `python -m scripts cluster up` makes the cluster"
         ) from None
 
 
 def kubectl(environment: Environment, namespace: str | None = None) -> list[str]:
     """The start of every kubectl command: never the context that happens to be selected."""
     return ["kubectl", "--context", environment.context, *(["--namespace", namespace] if namespace else [])]
-
-
-def deployment(environment: Environment, app: str) -> Document:
-    """The Deployment of an app, as deploy/ has it.
-
-    Raises:
-        DefinitionError: there is no such app.
-    """
-    apps = ROOT / environment.path / "apps"
-    file = apps / app / "deployment.yaml"
-    if not file.is_file():
-        known = ", ".join(sorted(path.parent.name for path in apps.glob("*/deployment.yaml")))
-        raise DefinitionError(f"there is no app {app} in {environment.path}/apps; there are {known}")
-    return load(file.read_text("utf-8"))[0]
 
 
 def apply_manifests(programs: Programs, environment: Environment) -> None:
@@ -153,37 +149,41 @@ def restart(programs: Programs, environment: Environment) -> None:
     The restart is an annotation of the pods. Flux must not take it away again: that would be a second restart, back to
     the pods of before, minutes after this one was done.
     """
-    metadata = deployment(environment, WIKI)["metadata"]
-    target = f"deployment/{metadata['name']}"
+    wiki = lasting(environment, WIKI)[0]
     programs.run(
-        *kubectl(environment, metadata["namespace"]),
+        *kubectl(environment, wiki.party.namespace),
         "rollout",
         "restart",
-        target,
+        _name(wiki),
         KEPT_BY_FLUX,
         hint="`python -m scripts deploy --manifests` puts the wiki into a cluster where Flux has not",
     )
-    wait_for(programs, environment, WIKI)
+    wait_for(programs, environment, wiki)
 
 
-def wait_for(programs: Programs, environment: Environment, app: str) -> None:
-    """Wait until an app's rollout is complete, `ROLLOUT_LIMIT` at most."""
-    metadata = deployment(environment, app)["metadata"]
-    start = kubectl(environment, metadata["namespace"])
+def wait_for(programs: Programs, environment: Environment, workload: Workload) -> None:
+    """Wait until the rollout of a workload is complete, `ROLLOUT_LIMIT` at most."""
+    start = kubectl(environment, workload.party.namespace)
     programs.run(
         *start,
         "rollout",
         "status",
-        f"deployment/{metadata['name']}",
+        _name(workload),
         f"--timeout={ROLLOUT_LIMIT}",
         hint=f"`{' '.join(start)} describe pods` says what it waits for",
     )
 
 
-def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
-    """Ask a page until it answers GET with no error, on this machine's loopback and with the page's own Host.
+def _name(workload: Workload) -> str:
+    """A workload as kubectl takes it: `deployment/graphwiki`."""
+    return f"{workload.kind.lower()}/{workload.name}"
 
-    The name need not resolve, and a certificate need not be trusted. `limit` is in seconds.
+
+def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
+    """Ask a page until its app answers GET, on this machine's loopback and with the page's own Host.
+
+    An app may say that this is nothing for everybody (401), or that it has nothing at this place (404). The name need
+    not resolve, and a certificate need not be trusted. `limit` is in seconds.
 
     Raises:
         ToolError: it does not answer so within the limit.
@@ -191,8 +191,8 @@ def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
     end = time.monotonic() + limit
     click.echo(f"waiting for {address} ", nl=False, err=True)
     while True:
-        status, said = _answer(urlsplit(address))
-        if status in range(200, 400):
+        answered, said = _answer(urlsplit(address))
+        if answered:
             click.echo(" answers", err=True)
             return
         if time.monotonic() >= end:
@@ -205,8 +205,12 @@ def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
         time.sleep(min(0.5, limit / 10))
 
 
-def _answer(url: SplitResult) -> tuple[int, str]:
-    """The status of a page, 0 for no answer, and what it said."""
+def _answer(url: SplitResult) -> tuple[bool, str]:
+    """Whether the app behind a page answers, and what was said.
+
+    The gateway's own 404, for a host that it does not know yet, is none: it has not the header that Envoy writes into
+    what comes from a pod. https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
+    """
     connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=5)
     try:
         if url.scheme == "https":
@@ -217,7 +221,9 @@ def _answer(url: SplitResult) -> tuple[int, str]:
         connection.request("GET", "/", headers={"Host": url.netloc})
         response = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        return 0, str(error) or type(error).__name__
+        return False, str(error) or type(error).__name__
     finally:
         connection.close()
-    return response.status, f"{response.status} {response.reason}"
+    said = f"{response.status} {response.reason}"
+    missing = response.status == http.HTTPStatus.NOT_FOUND and response.getheader(FROM_A_POD) is None
+    return response.status < http.HTTPStatus.INTERNAL_SERVER_ERROR and not missing, said

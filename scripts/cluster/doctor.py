@@ -15,15 +15,15 @@ from facts.environments import LOCAL, Environment
 from facts.images import UNKNOWN_DIGEST, images, unknown_digests
 from facts.versions import pinned
 from scripts import options
+from scripts.cluster.deployed import deployed, hosts
 from scripts.cluster.findings import Finding
 from scripts.cluster.host import INFO, host
 from scripts.cluster.local import PORTS, k3d_cluster, terraform
 from scripts.cluster.support import support
-from scripts.programs import ROOT, Programs, kubernetes_minor, wanted
+from scripts.programs import Programs, kubernetes_minor, wanted
 from synth import ToolError
 
 HOSTS_FILE = "/etc/hosts"
-PAGES = ("wiki", "test", "rancher")
 
 
 VERSION_ARGUMENTS = {
@@ -167,7 +167,8 @@ def _listens(port: int) -> bool:
 
 
 def _names() -> Iterator[Finding]:
-    missing = [host for host in map(LOCAL.host, PAGES) if not _is_here(host)]
+    known = hosts(LOCAL)
+    missing = [host for host in known if not _is_here(host)]
     if missing:
         yield Finding(
             "names",
@@ -176,7 +177,7 @@ def _names() -> Iterator[Finding]:
             later=True,
         )
     else:
-        yield Finding("names", f"{', '.join(map(LOCAL.host, PAGES))} lead to this machine")
+        yield Finding("names", f"{', '.join(known)} lead to this machine")
 
 
 def _is_here(host: str) -> bool:
@@ -216,9 +217,12 @@ def unset_values(environment: Environment) -> list[Finding]:
 
 
 def _rendered_without_digest(environment: Environment) -> list[str]:
-    """The apps in deploy/ whose image has the digest that no image has."""
-    deployments = (ROOT / environment.path / "apps").glob("*/deployment.yaml")
-    return sorted(file.parent.name for file in deployments if UNKNOWN_DIGEST in file.read_text("utf-8"))
+    """The apps in deploy/ of which an image has the digest that no image has."""
+    return [
+        app.name
+        for app in deployed(environment).apps
+        if any(UNKNOWN_DIGEST in container.image for item in app.workloads for container in item.containers)
+    ]
 
 
 def _values(environment: Environment) -> Iterator[Finding]:

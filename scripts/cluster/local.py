@@ -73,8 +73,8 @@ def status(dry_run: bool) -> None:
     programs.run("k3d", "cluster", "list", k3d_cluster(), hint="`python -m scripts cluster up` makes the cluster")
     programs.run("kubectl", "--context", LOCAL.context, "get", "nodes")
     programs.run("kubectl", "--context", LOCAL.context, "get", "deployments", "--all-namespaces")
-    for name, url in urls(programs).items():
-        click.echo(f"{name:8} {url}")
+    for url in urls(programs).values():
+        click.echo(url)
 
 
 def apply(programs: Programs, *, yes: bool) -> None:
@@ -97,7 +97,7 @@ def _environment() -> dict[str, str]:
 
 
 def urls(programs: Programs) -> dict[str, str]:
-    """The addresses by name (wiki, test, rancher), as Terraform knows them; none in a dry run."""
+    """The addresses by host, as Terraform knows them; none in a dry run."""
     answer = programs.output(*terraform(), "output", "-json", "urls")
     return json.loads(answer) if answer else {}
 

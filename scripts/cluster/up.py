@@ -8,7 +8,8 @@ from facts.environments import LOCAL
 from scripts import options
 from scripts.cluster import local
 from scripts.cluster.apps import address_of, apply_manifests, restart, wait_for, wait_for_page
-from scripts.cluster.image import build, checkout_option, import_
+from scripts.cluster.deployed import deployed, hosts, lasting
+from scripts.cluster.image import WIKI, build, checkout_option, import_
 from scripts.programs import Programs, need
 
 STEPS = 5
@@ -39,13 +40,17 @@ def up(checkout: Path, dry_run: bool, yes: bool) -> None:
     apply_manifests(programs, LOCAL)
     _step(4, "the pods")
     restart(programs, LOCAL)
-    wait_for(programs, LOCAL, "test-app")
+    waited = {workload.party for workload in lasting(LOCAL, WIKI)[:1]}
+    for app in deployed(LOCAL).apps:
+        for workload in lasting(LOCAL, app.name):
+            if workload.party not in waited:
+                wait_for(programs, LOCAL, workload)
     _step(5, "the pages")
     urls = local.urls(programs)
-    for page in () if dry_run else ("wiki", "test", "rancher"):
-        wait_for_page(address_of(urls, page))
-    for name, url in urls.items():
-        click.echo(f"{name:8} {url}")
+    for host in () if dry_run else hosts(LOCAL):
+        wait_for_page(address_of(urls, host))
+    for url in urls.values():
+        click.echo(url)
 
 
 def _step(number: int, what: str) -> None:

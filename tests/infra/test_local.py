@@ -21,9 +21,12 @@ import yaml
 from facts.environments import LOCAL
 from facts.provided import INGRESS_GATEWAY
 from facts.versions import parse, pinned, versions
+from scripts.cluster.local import PORTS
 from scripts.definition.environments import helm_values
 from scripts.gate.tofu import home
 from synth import ROOT
+from synth.overview import read
+from synth.overview.model import SCHEMES
 from tests.stand_ins import StandIns
 from tests.test_renovate import NUMBER_LIKE, ways
 from tests.workshop import Ended
@@ -239,11 +242,11 @@ def test_a_mirror_takes_the_place_of_istios_hub_and_every_chart_comes_from_one_p
 
 def test_the_urls_are_those_of_the_routes(plan: dict[str, Any]) -> None:
     outputs = plan["planned_values"]["outputs"]
-    assert outputs["urls"]["value"] == {
-        "rancher": f"https://{LOCAL.host('rancher')}:8443",
-        "wiki": f"http://{LOCAL.host('wiki')}:8080",
-        "test": f"http://{LOCAL.host('test')}:8080",
-    }
+    ports = {80: PORTS["http_port"], 443: PORTS["https_port"]}
+    addresses = {route.address for route in read(ROOT, LOCAL.path).routes}
+    pages = {address.host: replace(address, path="").url(ports) for address in addresses if address.protocol in SCHEMES}
+    assert pages
+    assert outputs["urls"]["value"] == pages
     assert outputs["rancher_bootstrap_password"]["sensitive"] is True
 
 

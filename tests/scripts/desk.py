@@ -2,26 +2,29 @@
 
 import contextlib
 import io
+import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from facts.environments import LOCAL
 from scripts.__main__ import execute
+from scripts.cluster.deployed import hosts
 from synth import ROOT
 from tests.stand_ins import StandIns
 from tests.workshop import Ended
 
 TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
 
-TOFU = """
-if 'output' in arguments: print('{"wiki": "http://wiki.localhost:1"}')
+TOFU = f"""
+if 'output' in arguments: print({json.dumps({host: f"http://{host}:1" for host in hosts(LOCAL)})!r})
 addresses = ('helm_release.istiod', 'null_resource.cluster', 'null_resource.platform')
-resources = ', '.join('{"address": "%s"}' % address for address in addresses)
-if 'show' in arguments: print('{"values": {"root_module": {"resources": [%s]}}}' % resources)
+resources = ', '.join('{{"address": "%s"}}' % address for address in addresses)
+if 'show' in arguments: print('{{"values": {{"root_module": {{"resources": [%s]}}}}}}' % resources)
 """
-"""What the stand-in for Terraform says: a page, and what is in its state."""
+"""What the stand-in for Terraform says: the pages, and what is in its state."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from syrupy.assertion import SnapshotAssertion
 from facts.environments import LOCAL, PRODUCTION, Environment
 from scripts.cluster import doctor
 from scripts.cluster.apps import wait_for_page
+from scripts.cluster.deployed import deployed, hosts, lasting
 from scripts.cluster.findings import Finding
+from scripts.cluster.image import WIKI
 from scripts.cluster.local import INFRA, PORTS
 from scripts.programs import wanted
 from synth import ROOT, ToolError
@@ -42,6 +44,8 @@ VERSIONS = {
     "flux": "print('flux version 2.9.4')",
 }
 
+PASSED_THROUGH = [route.address.host for route in deployed(LOCAL).routes if route.address.protocol == "TLS"]
+
 # Every command that runs tools, each with what it needs to be told.
 COMMANDS = {
     "cluster up": ["cluster", "up", "--yes"],
@@ -56,7 +60,7 @@ COMMANDS = {
     "flux status": ["flux", "status"],
     "flux suspend": ["flux", "suspend", "--env", "staging"],
     "flux resume": ["flux", "resume", "--env", "staging"],
-    "logs": ["logs", "test-app"],
+    "logs": ["logs", WIKI],
 }
 
 
@@ -354,13 +358,16 @@ class Pages(http.server.BaseHTTPRequestHandler):
     waiting = 2
 
     def do_GET(self) -> None:
-        if not self.headers["Host"].startswith(("wiki.localhost:", "test.localhost:", "rancher.localhost:")):
+        host = self.headers["Host"].partition(":")[0]
+        if host not in hosts(LOCAL):
             self.send_error(404)
         elif Pages.waiting:
             Pages.waiting -= 1
             self.send_error(503)
         else:
-            self.send_response(200)
+            # An app that has nothing at this place: what it says has Envoy's header, and the gateway's own 404 has not.
+            self.send_response(404)
+            self.send_header("x-envoy-upstream-service-time", "3")
             self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
@@ -381,14 +388,14 @@ def pages() -> Iterator[int]:
 
 @pytest.fixture
 def tls_pages() -> Iterator[int]:
-    """The same over TLS, for the host name rancher.localhost alone, with a certificate that nobody trusts."""
+    """The same over TLS, for the names of the pages that are passed through, with a certificate that nobody trusts."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert(LOCAL.host("rancher")).configure_cert(context)
+    trustme.CA().issue_cert(*PASSED_THROUGH).configure_cert(context)
 
-    def only_rancher(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> int | None:
-        return None if name == LOCAL.host("rancher") else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    def known_alone(_socket: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> int | None:
+        return None if name in PASSED_THROUGH else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
-    context.sni_callback = only_rancher  # type: ignore[assignment]
+    context.sni_callback = known_alone  # type: ignore[assignment]
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     yield from served(server)
@@ -397,25 +404,37 @@ def tls_pages() -> Iterator[int]:
 def test_up_does_all_of_it_in_order_and_ends_when_every_page_answers_to_its_host(
     desk: Desk, pages: int, tls_pages: int, snapshot: SnapshotAssertion
 ) -> None:
-    urls = {name: f"http://{LOCAL.host(name)}:{pages}" for name in ("wiki", "test")}
-    urls["rancher"] = f"https://{LOCAL.host('rancher')}:{tls_pages}"
+    urls = {
+        host: f"https://{host}:{tls_pages}" if host in PASSED_THROUGH else f"http://{host}:{pages}"
+        for host in hosts(LOCAL)
+    }
     desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps(urls)!r})")
     Pages.waiting = 2
     ended = desk.run("up", "--yes")
     assert ended.code == 0, ended.err
-    assert desk.calls() == snapshot
+    calls = desk.calls()
+    rollouts = [call for call in calls if "rollout status" in call]
+    of_others = rollouts[1:]
+    assert [call for call in calls if call not in of_others] == snapshot
+    lasting_ones = [workload for app in deployed(LOCAL).apps for workload in lasting(LOCAL, app.name)]
+    assert len(rollouts) == len(lasting_ones) == len(set(rollouts))
+    assert calls.index(of_others[-1]) == len(calls) - 2
     assert [line for line in ended.err.splitlines() if line.startswith("[")][-1].startswith("[5/5]")
-    assert f"waiting for {urls['wiki']} .. answers" in ended.err
-    for name in ("test", "rancher"):
-        assert f"waiting for {urls[name]}  answers" in ended.err
-    assert urls["wiki"] in ended.out
+    first, *others = urls.values()
+    assert f"waiting for {first} .. answers" in ended.err
+    for url in others:
+        assert f"waiting for {url}  answers" in ended.err
+    assert ended.out.splitlines() == list(urls.values())
 
 
 def test_each_failing_step_of_up_ends_it(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
     desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
     ended = desk.run("up", "--yes")
     assert ended.code == 3
-    assert "Terraform knows no address of wiki: `python -m scripts cluster up` makes the cluster" in ended.err
+    assert (
+        f"Terraform knows no address of {hosts(LOCAL)[0]}: `python -m scripts cluster up` makes the cluster"
+        in ended.err
+    )
     steps_that_stop(desk, ["up", "--yes"], desk.calls(), capfd)
 
 
@@ -424,21 +443,45 @@ def test_a_page_that_never_answers_is_told_with_its_last_answer(pages: int, host
     port = pages if host else 1
     last = "404 Not Found" if host else "Connection refused"
     with pytest.raises(ToolError, match=rf"did not answer within 0 seconds, the last it said was: .*{last}"):
-        wait_for_page(f"http://{host or 'wiki.localhost'}:{port}", limit=0.3)
+        wait_for_page(f"http://{host or hosts(LOCAL)[0]}:{port}", limit=0.3)
 
 
 def test_a_page_over_tls_is_asked_for_by_its_name(tls_pages: int) -> None:
     Pages.waiting = 0
-    wait_for_page(f"https://{LOCAL.host('rancher')}:{tls_pages}", limit=0.3)
+    wait_for_page(f"https://{PASSED_THROUGH[0]}:{tls_pages}", limit=0.3)
     with pytest.raises(ToolError, match=r"did not answer within 0 seconds"):
         wait_for_page(f"https://other.localhost:{tls_pages}", limit=0.3)
 
 
 def test_open_without_a_cluster_is_told(desk: Desk) -> None:
     desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
-    ended = desk.run("open", "rancher")
+    ended = desk.run("open")
     assert ended.code == 3
-    assert "Terraform knows no address of rancher" in ended.err
+    assert f"Terraform knows no address of {deployed(LOCAL).app(WIKI).addresses[0].host}" in ended.err
+
+
+@pytest.mark.parametrize("host", hosts(LOCAL))
+def test_a_page_is_opened_by_its_host_whole_or_without_the_domain(
+    desk: Desk, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps({host: f'http://{host}:1'})!r})")
+    for name in (host, host.removesuffix(f".{LOCAL.domain}")):
+        assert desk.run("open", name).code == 0
+    assert opened == [f"http://{host}:1"] * 2
+
+
+def test_a_page_that_is_not_there_is_refused_with_those_that_are(desk: Desk) -> None:
+    ended = desk.run("open", "nowhere")
+    known = ", ".join(host.removesuffix(f".{LOCAL.domain}") for host in hosts(LOCAL))
+    assert (ended.code, ended.err) == (1, f"there is no page nowhere in {LOCAL.path}; there are {known}\n")
+
+
+def test_a_workload_that_is_not_there_is_refused_with_those_that_are(desk: Desk) -> None:
+    ended = desk.run("logs", WIKI, "nowhere")
+    known = ", ".join(item.name for item in lasting(LOCAL, WIKI))
+    assert (ended.code, ended.err) == (1, f"{WIKI} has no workload nowhere; there are {known}\n")
 
 
 class TestDoctor:
@@ -582,7 +625,7 @@ class TestDoctor:
         ("address", "advice"),
         [
             ("127.0.0.1", ""),
-            ("192.0.2.7", "add to /etc/hosts: 127.0.0.1 wiki.localhost test.localhost rancher.localhost"),
+            ("192.0.2.7", f"add to /etc/hosts: 127.0.0.1 {' '.join(hosts(LOCAL))}"),
         ],
     )
     def test_hosts_lines_are_printed_only_where_names_lead_elsewhere(
