@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
-from synth.pods import WORKLOADS, pod_labels
+from synth.manifest import Document
+from synth.pods import WORKLOADS, pod_labels, selected_labels, selects
 from synth.tree import Object, Tree
 
 # `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
@@ -31,8 +33,8 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 class Provided:
     """An object that charts rely on and that something else puts into the cluster.
 
-    `labels` are those of the pods, for kind Pod; `ports` are the port numbers, for kind Service; `by` says who
-    brings it.
+    `labels` are those of the pods for kind Pod, and its own for kind Namespace; `ports` are the port numbers, for kind
+    Service; `by` says who brings it.
     """
 
     kind: str
@@ -96,6 +98,21 @@ class Cluster:
         """The part of a sentence about an object of a kind that is not there, with those that are."""
         return f"which is neither made here nor provided; there are {self.names(kind, namespace)}"
 
+    @cached_property
+    def namespaces(self) -> dict[str, Mapping[str, str]]:
+        """The labels of every namespace, made here or provided, by its name."""
+        return {
+            name: {**_own_labels(item), NAMESPACE_LABEL: name} for name, item in self._placed["Namespace", ""].items()
+        }
+
+    def chosen(self, namespace: str, selector: Document | None) -> list[Object]:
+        """The tree's workloads in a namespace whose pods a label selector is for."""
+        return [item for own, item in self._pods[namespace] if item is not None and selects(selector, own)]
+
+    def has_chosen(self, namespace: str, selector: Document | None) -> bool:
+        """Whether pods that a label selector is for are made here or provided."""
+        return any(selects(selector, own) for own, _ in self._pods[namespace])
+
     def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
         """The tree's workloads in a namespace whose pods have these labels."""
         return [item for own, item in self._pods[namespace] if item is not None and labels.items() <= own.items()]
@@ -122,6 +139,30 @@ Rule = Callable[[Cluster], Iterator[Violation]]
 """What must hold across the objects of one environment: what of them breaks it."""
 
 
+def _own_labels(item: Object | Provided) -> Mapping[str, str]:
+    return item.labels if isinstance(item, Provided) else item.document["metadata"].get("labels") or {}
+
+
 def shown(labels: Mapping[str, str]) -> str:
     """Labels as `kubectl` takes them."""
     return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def shown_selector(selector: Document | None) -> str:
+    """A label selector as `kubectl` takes it; nothing where it is for all.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api
+    """
+    return ",".join(
+        [
+            *([shown(labels)] if (labels := selected_labels(selector)) else []),
+            *(_shown_expression(expression) for expression in (selector or {}).get("matchExpressions") or []),
+        ]
+    )
+
+
+def _shown_expression(expression: Document) -> str:
+    key, operator, values = expression["key"], expression["operator"], ",".join(expression.get("values") or [])
+    if operator in ("Exists", "DoesNotExist"):
+        return f"!{key}" if operator == "DoesNotExist" else str(key)
+    return f"{key} {operator.lower()} ({values})"

@@ -67,8 +67,27 @@ def port_names(containers: Iterable[Document]) -> list[str | int]:
 
 
 def selects(selector: Document | None, labels: Mapping[str, str]) -> bool:
-    """Whether a selector may be for pods with these labels; expressions are taken to be."""
-    return selected_labels(selector).items() <= labels.items()
+    """Whether a selector is for what has these labels.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    if not selected_labels(selector).items() <= labels.items():
+        return False
+    return all(_meets(expression, labels) for expression in (selector or {}).get("matchExpressions") or [])
+
+
+def _meets(expression: Document, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(expression["key"]), expression.get("values") or []
+    match expression["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return True  # The API server knows no other operator and says so.
 
 
 def selected_labels(selector: Document | None) -> dict[str, str]:
