@@ -1,17 +1,14 @@
-"""What differs between two sets of objects, object by object and field by field, for a terminal and for Markdown."""
+"""What differs between two sets of objects, object by object and field by field."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from synth.manifest import Document, dump
+from synth.manifest import Document
 from synth.tree import Object
-
-FOLD_LINES = 30
-"""In Markdown an object with more lines than this is folded."""
 
 
 class Change(StrEnum):
@@ -62,7 +59,7 @@ def compare_objects(before: Iterable[Object], after: Iterable[Object], roots: tu
         folder = item.folder.removeprefix(f"{roots[1]}/")
         if key not in old:
             changes.append(ObjectChange(Change.ADDED, item, folder))
-        elif fields := tuple(_fields("", old[key].document, item.document)):
+        elif fields := tuple(compare_fields("", old[key].document, item.document)):
             changes.append(ObjectChange(Change.CHANGED, item, folder, fields))
     for key, item in old.items():
         if key not in new:
@@ -78,23 +75,24 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _fields(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
+def compare_fields(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
+    """Every field below a path that differs between two values of it."""
     if _same(before, after):
         return
     some = [side for side in (before, after) if side not in (_NOTHING, None)]
     if all(isinstance(side, dict) for side in some) and any(some):
         old, new = _sides({}, before, after)
         for key in dict.fromkeys((*old, *new)):
-            yield from _fields(_join(path, key), old.get(key, _NOTHING), new.get(key, _NOTHING))
+            yield from compare_fields(_join(path, key), old.get(key, _NOTHING), new.get(key, _NOTHING))
     elif all(map(_is_list_of_entries, some)) and any(some):
         by_name = all(_names(side) for side in some if side)
         old, new = (_entries(side, by_name=by_name) for side in _sides([], before, after))
         for name in dict.fromkeys((*old, *new)):
-            yield from _fields(f"{path}[{name}]", old.get(name, _NOTHING), new.get(name, _NOTHING))
+            yield from compare_fields(f"{path}[{name}]", old.get(name, _NOTHING), new.get(name, _NOTHING))
         if list(old) != list(new) and old.keys() == new.keys():
-            yield FieldChange(f"{path}, the order", _shown(list(old)), _shown(list(new)))
+            yield FieldChange(f"{path}, the order", as_yaml(list(old)), as_yaml(list(new)))
     else:
-        yield FieldChange(path, _shown(before), _shown(after))
+        yield FieldChange(path, as_yaml(before), as_yaml(after))
 
 
 def _sides(empty: Any, before: Any, after: Any) -> tuple[Any, Any]:
@@ -140,14 +138,14 @@ def _port(item: Document) -> Document:
     return port if isinstance(port, dict) else {}
 
 
-def _shown(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """A value on one line as YAML has it, empty for none."""
     if value is _NOTHING:
         return ""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {as_yaml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(as_yaml, value))}]"
     if isinstance(value, str) and not _is_ambiguous(value):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -181,48 +179,6 @@ def as_text(changes: Iterable[ObjectChange]) -> Iterator[tuple[str, Change | Non
                 yield f"        - {field.before}", Change.REMOVED
             if field.after:
                 yield f"        + {field.after}", Change.ADDED
-
-
-def as_markdown(
-    changes: Iterable[ObjectChange], names: tuple[str, str], removed: Callable[[Object], str] = lambda _: "removed"
-) -> Iterator[str]:
-    """Lines of Markdown: a heading for each folder, a table of fields or a folded text for each object.
-
-    `names` are those of the two sides, `removed` says what becomes of an object that is on the first one alone.
-    """
-    folder = None
-    for change in changes:
-        if change.folder != folder:
-            folder = change.folder
-            yield from ("", f"#### {folder}")
-        yield ""
-        if change.change is Change.CHANGED:
-            yield from _fields_as_markdown(change, names)
-        else:
-            text = dump([change.item.document]).rstrip()
-            what = removed(change.item) if change.change is Change.REMOVED else change.change
-            yield from folded(f"{change.title} <b>{what}</b>", ["```yaml", *text.splitlines(), "```"])
-
-
-def _fields_as_markdown(change: ObjectChange, names: tuple[str, str]) -> Iterator[str]:
-    rows = [f"| field | {names[0]} | {names[1]} |", "|---|---|---|"]
-    rows += [f"| `{field.path}` | {_cell(field.before)} | {_cell(field.after)} |" for field in change.fields]
-    if len(rows) > FOLD_LINES:
-        yield from folded(f"{change.title} <b>changed</b>", rows)
-    else:
-        yield from (f"**{change.title}** changed", "", *rows)
-
-
-def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """Lines of Markdown folded away under their title until a reader opens them."""
-    yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>")
-
-
-def _cell(value: str) -> str:
-    escaped = value.replace("|", "\\|")
-    if "`" in escaped:
-        return f"`` {escaped} ``"
-    return f"`{escaped}`" if escaped else ""
 
 
 def counts(changes: Iterable[ObjectChange]) -> dict[Change, int]:

@@ -5,7 +5,8 @@ import click
 from facts.environments import Environment
 from facts.layout import root_of
 from scripts import options
-from synth.diff import Change, as_markdown, as_text, compare_objects, counts, hosts
+from synth.diff import Change, as_text, compare_objects, counts, hosts
+from synth.report import as_markdown
 from synth.runtime import start
 
 COLOURS = {Change.ADDED: "green", Change.REMOVED: "red", Change.CHANGED: None, None: None}
@@ -39,7 +40,7 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     if markdown:
         click.echo(f"### {first.name} and {second.name}\n\n{summary}.\n")
         head, *body = (f"| {' | '.join(row)} |" for row in rows)
-        click.echo("\n".join([head, "|---" * len(rows[0]) + "|", *body, *as_markdown(changes, names)]))
+        click.echo("\n".join([head, "|---" * len(rows[0]) + "|", *body, *as_markdown({"": changes}, names)]))
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

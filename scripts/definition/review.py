@@ -1,62 +1,109 @@
-"""What a change would do in which cluster, as Markdown for a pull request."""
+"""What a change would do in which cluster, as Markdown for a pull request, and what of it has to be acknowledged."""
 
 import io
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import click
 import yaml
 
 from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
-from facts.provided import KEEP
-from scripts.programs import ROOT
+from scripts.programs import CRDS, ROOT
 from synth import DefinitionError, ToolError
-from synth.diff import Change, ObjectChange, as_markdown, compare_objects, counts, folded
-from synth.manifest import load
+from synth.changes import hazards, is_kept
+from synth.changes.acceptances import Acceptance, read
+from synth.diff import Change, ObjectChange, compare_objects, counts
+from synth.manifest import Document, load
+from synth.report import Judgement, as_markdown, hazards_as_markdown, judge, where
 from synth.tree import KUSTOMIZATION_FILE, KUSTOMIZATION_VERSION, Object, patched
 
-FOLD_LINES = 150
-"""An environment's changes are folded when they are longer than this."""
+BASES = ("origin/main", "main")
+"""What a change is for where nobody says it: the first of these branches that is there."""
+ACCEPTED_FILE = "accepted.md"
+"""The file in which a change may acknowledge what it does, beside the pull request's text."""
 
 Files = dict[str, str]
 """The text of each file by its path."""
 
 
 @click.command()
-@click.option("--base", default="origin/main", show_default=True, help="The branch that the change is for.")
-def review(base: str) -> None:
-    """Show what deploy/ would change in which cluster, object by object and field by field, as Markdown.
+@click.option("--base", help=f"The branch that the change is for; {BASES[0]}, or {BASES[1]}, unless it is given.")
+@click.option(
+    "--text",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the text of the pull request, which may acknowledge what the change does.",
+)
+def review(base: str | None, text: Path | None) -> None:
+    """Show what deploy/ would change in which cluster, and what of it has to be acknowledged, as Markdown.
 
-    Compares deploy/ here with deploy/ where this branch left the base. What Flux would delete stands on top.
+    Compares deploy/ here with deploy/ where this branch left the base. On top stands what does more than the files
+    show: what the API server refuses, what is deleted or lost, what nobody answers. Each is acknowledged by a line
+    `accepts: ...`, which the page prints, in the pull request's text or in accepted.md. Exit code 1 when one is not.
 
     Example: python -m scripts review --base origin/main
     """
-    before, after = _objects(_files_of(base)), _objects(_files_here())
-    names = {environment.path: environment.name for environment in ENVIRONMENTS}
+    commit = _left(base)
+    before, after = _objects(_files_of(commit)), _objects(_files_here())
+    known = {environment.path: environment.name for environment in ENVIRONMENTS}
+    names = {tree: known.get(tree, PurePosixPath(tree).name) for tree in dict.fromkeys((*known, *before, *after))}
+    definitions = _crds()
+    judgement = judge(
+        {name: hazards(before.get(tree, []), after.get(tree, []), definitions) for tree, name in names.items()},
+        _acceptances(commit, text),
+    )
     changes = {
-        names.get(tree, PurePosixPath(tree).name): compare_objects(
-            before.get(tree, []), after.get(tree, []), (tree, tree)
-        )
-        for tree in dict.fromkeys((*names, *before, *after))
+        name: compare_objects(before.get(tree, []), after.get(tree, []), (tree, tree)) for tree, name in names.items()
     }
-    click.echo("\n".join(_page(changes)))
+    click.echo("\n".join(_page(changes, judgement)))
+    if judgement.open:
+        raise DefinitionError(
+            "\n".join(f"{'; '.join(group.where)}: {group.what} ({group.line} ...)" for group in judgement.open)
+        )
 
 
-def _files_of(base: str) -> Files:
-    """The files of deploy/ as they were where this branch left the base.
+def _left(base: str | None) -> str:
+    """The commit at which this branch left the base.
 
     Raises:
         ToolError: git does not know the base.
     """
-    commit = _git("merge-base", base, "HEAD").decode().strip()
+    if base is None:
+        there = [name for name in BASES if _git("for-each-ref", f"refs/heads/{name}", f"refs/remotes/{name}")]
+        base = there[0] if there else "HEAD"
+    return _git("merge-base", base, "HEAD").decode().strip()
+
+
+def _files_of(commit: str) -> Files:
+    """The files of deploy/ as they were in a commit."""
     if not _git("ls-tree", "--name-only", commit, "deploy/"):
         return {}
     with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit, "deploy"))) as archive:
         members = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
         return {name: file.read().decode() for name, file in sorted(members.items()) if file and name.endswith(".yaml")}
+
+
+def _crds() -> list[Document]:
+    """The CRDs of imports/ that have a rule about what was before."""
+    texts = [file.read_text("utf-8") for file in sorted(CRDS.glob("*.yaml"))]
+    return [document for text in texts if "oldSelf" in text for document in load(text)]
+
+
+def _acceptances(commit: str, text: Path | None) -> list[Acceptance]:
+    """What this change acknowledges: in the pull request's text, and in the lines that it adds to the file.
+
+    A line that the base has was for an earlier change.
+    """
+    found = read(text.read_text("utf-8"), "the pull request's text") if text else []
+    file = ROOT / ACCEPTED_FILE
+    if file.exists():
+        earlier = _git("show", f"{commit}:{ACCEPTED_FILE}") if _git("ls-tree", commit, ACCEPTED_FILE) else b""
+        old = set(map(str, read(earlier.decode(), ACCEPTED_FILE)))
+        found += [line for line in read(file.read_text("utf-8"), ACCEPTED_FILE) if str(line) not in old]
+    return found
 
 
 def _files_here() -> Files:
@@ -85,38 +132,44 @@ def _objects(files: Files) -> dict[str, list[Object]]:
             raise DefinitionError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
         for document in documents:
             # What is no object is a person's own file, which Flux does not apply.
-            if {"apiVersion", "kind", "metadata"} <= set(document) and document["apiVersion"] != KUSTOMIZATION_VERSION:
+            if _is_object(document) and document["apiVersion"] != KUSTOMIZATION_VERSION:
                 found.setdefault(root_of(path), []).append(Object(patched(document, kustomization), "", path))
     return found
 
 
-def _page(changes: dict[str, list[ObjectChange]]) -> Iterator[str]:
+def _is_object(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and {"apiVersion", "kind"} <= document.keys()
+        and isinstance(document.get("metadata"), dict)
+    )
+
+
+def _page(changes: dict[str, list[ObjectChange]], judgement: Judgement) -> Iterator[str]:
     yield "## What this changes in the clusters"
     yield ""
-    yield "| environment | added | changed | removed |"
-    yield "|---|---|---|---|"
+    yield "| environment | added | changed | removed | to be acknowledged |"
+    yield "|---|---|---|---|---|"
     for name, found in changes.items():
         number = counts(found)
-        yield f"| {name} | {number[Change.ADDED]} | {number[Change.CHANGED]} | {number[Change.REMOVED]} |"
-    deleted = [
-        f"- {name}: `{change.title}`"
+        open_ = sum(environment == name for group in judgement.open for environment, _ in group.places)
+        yield f"| {name} | {' | '.join(str(number[change]) for change in Change)} | {open_} |"
+    yield from hazards_as_markdown(judgement, ACCEPTED_FILE)
+    yield from _deleted(changes)
+    if any(changes.values()):
+        yield from ("", "## What is different", *as_markdown(changes, ("before", "after"), _fate))
+
+
+def _deleted(changes: dict[str, list[ObjectChange]]) -> Iterator[str]:
+    places = [
+        (name, change.item)
         for name, found in changes.items()
         for change in found
-        if change.change is Change.REMOVED and not _is_kept(change.item)
+        if change.change is Change.REMOVED and not is_kept(change.item)
     ]
-    if deleted:
-        yield from ("", "**Flux would delete**", "", *deleted)
-    for name, found in changes.items():
-        if found:
-            lines = list(as_markdown(found, ("before", "after"), _fate))
-            yield from ("", f"### {name}")
-            yield from folded(f"{len(found)} objects", lines) if len(lines) > FOLD_LINES else lines
-
-
-def _is_kept(item: Object) -> bool:
-    """Whether Flux leaves an object in the cluster that is no longer in the tree."""
-    return KEEP.items() <= (item.document["metadata"].get("annotations") or {}).items()
+    if places:
+        yield from ("", "**Flux would delete**", "", *(f"- {line}" for line in where(places)))
 
 
 def _fate(item: Object) -> str:
-    return "removed here, stays in the cluster" if _is_kept(item) else "removed, Flux would delete it"
+    return "removed here, stays in the cluster" if is_kept(item) else "removed, Flux would delete it"

@@ -67,7 +67,7 @@ def fields(text: str, title: str) -> list[str]:
         ("PersistentVolumeClaim graphwiki/graphwiki-data", "spec.resources.requests.storage", SIZES),
         ("ResourceQuota graphwiki/graphwiki", "spec.hard[requests.storage]", SIZES),
         ("Telemetry istio-system/default", "spec.tracing[0].randomSamplingPercentage", SHARES),
-        ("Kustomization flux-system/apps", "spec.path", ("./deploy/apps", "./deploy/production/apps")),
+        ("Kustomization flux-system/flux-system", "spec.path", ("./deploy/flux", "./deploy/production/flux")),
     ],
 )
 def test_a_field_is_shown_with_both_values(

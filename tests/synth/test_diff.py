@@ -1,15 +1,13 @@
-"""What differs between two sets of objects: which objects, which fields, and how a person reads it."""
+"""What differs between two sets of objects: which objects, which fields, and how a terminal shows it."""
 
 from typing import Any
 
 import pytest
 
 from synth.diff import (
-    FOLD_LINES,
     Change,
     FieldChange,
     ObjectChange,
-    as_markdown,
     as_text,
     compare_objects,
     counts,
@@ -19,7 +17,6 @@ from synth.manifest import Document
 from synth.tree import Object
 
 ROOTS = ("deploy", "deploy/production")
-NAMES = ("local", "production")
 
 
 def item(
@@ -302,96 +299,6 @@ def test_text_names_a_folder_once() -> None:
 
 def test_where_nothing_differs_there_is_no_text() -> None:
     assert list(as_text([])) == []
-    assert list(as_markdown([], NAMES)) == []
-
-
-# Markdown
-
-
-def test_markdown_has_a_heading_for_a_folder_and_folds_an_object_of_one_side() -> None:
-    assert list(as_markdown(changes(), NAMES)) == [
-        "",
-        "#### platform/new",
-        "",
-        "<details><summary>Service wiki/new <b>added</b></summary>",
-        "",
-        "```yaml",
-        "apiVersion: v1",
-        "kind: Service",
-        "metadata:",
-        "  name: new",
-        "  namespace: wiki",
-        "```",
-        "",
-        "</details>",
-        "",
-        "#### apps/wiki",
-        "",
-        "**Service wiki/wiki** changed",
-        "",
-        "| field | local | production |",
-        "|---|---|---|",
-        "| `spec.a` | `1` | `2` |",
-        "| `spec.gone` | `x` |  |",
-        '| `spec.more` |  | `""` |',
-        "",
-        "#### apps/old",
-        "",
-        "<details><summary>Service wiki/old <b>removed</b></summary>",
-        "",
-        "```yaml",
-        "apiVersion: v1",
-        "kind: Service",
-        "metadata:",
-        "  name: old",
-        "  namespace: wiki",
-        "```",
-        "",
-        "</details>",
-    ]
-
-
-def test_markdown_names_a_folder_once() -> None:
-    lines = list(as_markdown(compare_objects([], [after("a"), after("b")], ROOTS), NAMES))
-    assert [line for line in lines if line.startswith("#")] == ["#### apps/wiki"]
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        ("a|b", r"`a\|b`"),
-        ("||", r"`\|\|`"),
-        ("two\nlines", r'`"two\nlines"`'),
-        ("a `b`", "`` a `b` ``"),
-        (["a|b", "c"], r"`[a\|b, c]`"),
-        ("*.example.com", "`*.example.com`"),
-    ],
-)
-def test_a_cell_of_a_table_stays_one_cell(value: Any, cell: str) -> None:
-    *_, row = as_markdown(compare_objects([item(spec={"a": value})], [after(spec={"a": 1})], ROOTS), NAMES)
-    assert row == f"| `spec.a` | {cell} | `1` |"
-    *_, row = as_markdown(compare_objects([item(spec={"a": 1})], [after(spec={"a": value})], ROOTS), NAMES)
-    assert row == f"| `spec.a` | `1` | {cell} |"
-
-
-def table_of(rows: int) -> list[str]:
-    """The Markdown of an object with so many fields that differ."""
-    before, now = ({f"f{number:02}": value for number in range(rows)} for value in (1, 2))
-    return list(as_markdown(compare_objects([item(spec=before)], [after(spec=now)], ROOTS), NAMES))
-
-
-def test_a_long_table_is_folded() -> None:
-    head_lines = 2
-    short = table_of(FOLD_LINES - head_lines)
-    assert short[3:6] == ["**Service wiki/wiki** changed", "", "| field | local | production |"]
-    assert "</details>" not in short
-    long = table_of(FOLD_LINES - head_lines + 1)
-    assert long[3:6] == [
-        "<details><summary>Service wiki/wiki <b>changed</b></summary>",
-        "",
-        "| field | local | production |",
-    ]
-    assert long[-3:] == ["| `spec.f28` | `1` | `2` |", "", "</details>"]
 
 
 # summaries
