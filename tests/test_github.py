@@ -53,6 +53,7 @@ def test_each_job_may_do_what_it_is_for_and_no_more() -> None:
         ("ci", "gate"): {"contents": "read"},
         ("review", "compare"): {"contents": "read"},
         ("review", "comment"): {"pull-requests": "write"},
+        ("review", "acknowledged"): {},
         ("image", "image"): {"contents": "read"},
         ("image", "release"): {"contents": "write", "pull-requests": "write"},
         ("support", "look"): {"contents": "read"},
@@ -71,7 +72,8 @@ def test_workflows_start_where_a_fork_gets_no_secret() -> None:
     # YAML 1.1 reads the key `on` as true.
     starts = {name: loaded[True] for name, loaded in WORKFLOWS.items()}
     assert starts["ci"] == {"pull_request": None, "push": {"branches": ["main"]}}
-    assert starts["review"] == {"pull_request": None}
+    # An edit of the text may acknowledge something.
+    assert starts["review"] == {"pull_request": {"types": ["opened", "synchronize", "reopened", "edited"]}}
     assert starts["image"].keys() == {"workflow_dispatch"}
     assert starts["support"].keys() == {"schedule", "workflow_dispatch"}
 
@@ -137,7 +139,9 @@ def test_the_gate_runs_what_ci_run_runs() -> None:
     assert {"lint", "test", "check", "verify", "imports", "synth"} <= set(targets)
     steps = re.findall(r"^make (\w+)$", ours, re.MULTILINE)
     assert steps == targets
-    assert set(re.findall(r"-m scripts \w+", GATE)) <= set(re.findall(r"-m scripts \w+", ours))
+    # What is compared with the base has a workflow of its own, which starts anew when the text is edited.
+    commands = set(re.findall(r"-m scripts \w+", ours + runs(JOBS["review", "compare"])))
+    assert set(re.findall(r"-m scripts \w+", GATE)) <= commands
 
 
 def test_the_gate_sees_files_that_git_does_not_know(tmp_path: Path) -> None:
@@ -213,6 +217,33 @@ def test_a_review_that_is_too_long_ends_at_a_line_and_says_so(tmp_path: Path) ->
     assert rest.endswith("größer\n")
     # As one variable of the next job's step, which Linux limits to 128 KiB, and as a comment.
     assert 50_000 < len(comment.encode()) < 65_000
+
+
+@pytest.mark.parametrize(
+    ("code", "page", "ends", "output"),
+    [(0, "a page", 0, "open=0\n"), (1, "a page", 0, "open=1\n"), (1, "", 1, ""), (3, "", 3, "")],
+)
+def test_what_nobody_has_acknowledged_is_red_after_the_comment(
+    tmp_path: Path, code: int, page: str, ends: int, output: str
+) -> None:
+    tools = StandIns(tmp_path / ".venv" / "bin")
+    tools.folder.mkdir(parents=True)
+    tools.put("python", f"print({page!r}) if {page!r} else None\nsys.exit({code})")
+    given, text = tmp_path / "output", "a `$(text)`\n%s"
+    given.write_text("")
+    variables = {"BASE": "main", "TEXT": text, "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(given)}
+    ended = run(step("review", "compare", "Compare")["run"], tmp_path, os.environ["PATH"], **variables)
+    assert (ended.code, given.read_text("utf-8")) == (ends, output)
+    assert (tmp_path / "text.md").read_text("utf-8") == f"{text}\n"
+    (call,) = tools.calls()
+    assert call.startswith("python -m scripts review --base origin/main --text ")
+
+
+@pytest.mark.parametrize(("open_", "ends"), [("0", 0), ("1", 1), ("", 1)])
+def test_the_last_job_of_the_review_is_red(tmp_path: Path, open_: str, ends: int) -> None:
+    script = step("review", "acknowledged", "Be red for what nobody has acknowledged")["run"]
+    assert JOBS["review", "acknowledged"]["needs"] == "compare"
+    assert run(script, tmp_path, os.environ["PATH"], OPEN=open_).code == ends
 
 
 def commented(folder: Path, known: str) -> tuple[list[list[str]], str]:
