@@ -8,6 +8,7 @@ from typing import TypeVar
 from facts.forms import (
     AcmeDirectory,
     Branch,
+    Context,
     Domain,
     EmailAddress,
     Folder,
@@ -19,9 +20,9 @@ from facts.forms import (
     RegistryPath,
     SshAddress,
     StorageClass,
-    check_forms,
 )
 from facts.layout import UNITS
+from synth.forms import PortNumber, formed
 
 # Yours to set before a real roll-out: as long as one of them is an example.com name, `python -m scripts doctor` says
 # so. The digests of images.yaml are the only other values of that sort.
@@ -52,6 +53,7 @@ class Tier(IntEnum):
         return given[-1]
 
 
+@formed
 @dataclass(frozen=True)
 class Acme:
     """The certificate authority, as cert-manager's ACME issuer takes it.
@@ -67,15 +69,13 @@ class Acme:
     server: AcmeDirectory
     email: EmailAddress
 
-    def __post_init__(self) -> None:
-        check_forms(self, of="ACME ")
-
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 """Issues certificates that no browser trusts, with limits that a new cluster does not reach."""
 
 
+@formed
 @dataclass(frozen=True)
 class Environment:
     """The facts of one cluster. Charts ask for a fact, never for the name.
@@ -102,7 +102,7 @@ class Environment:
 
     name: Name
     path: Folder
-    context: str
+    context: Context
     domain: Domain
     git_url: SshAddress
     git_branch: Branch
@@ -118,10 +118,9 @@ class Environment:
     prometheus: bool = False
     dns_addresses: tuple[IpAddress, ...] = ()
     http_proxies: tuple[ProxyNetwork, ...] = ()
-    gateway_ports: tuple[int, ...] = ()
+    gateway_ports: tuple[PortNumber, ...] = ()
 
     def __post_init__(self) -> None:
-        check_forms(self, of=f"{self.name}: ")
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
 

@@ -9,6 +9,7 @@ from synth import ROOT, DefinitionError, ToolError
 
 DEFINITION = ("charts", "facts")
 PACKAGES = (".venv", "imports")
+FORMS = "synth.forms"
 
 
 def explained(error: Exception, root: Path = ROOT) -> DefinitionError | ToolError | None:
@@ -51,7 +52,9 @@ def _own_lines(error: Exception, root: Path) -> list[TracebackType]:
     trace = error.__traceback__
     while trace:
         file = trace.tb_frame.f_code.co_filename
-        if file.startswith(f"{root}{os.sep}") and not file.startswith(packages):
+        # What compares a value with its form has no part in what is wrong with it.
+        compares = trace.tb_frame.f_globals.get("__name__") == FORMS
+        if file.startswith(f"{root}{os.sep}") and not file.startswith(packages) and not compares:
             lines.append(trace)
         trace = trace.tb_next
     return lines
@@ -88,9 +91,18 @@ def _first_sentence(error: Exception, root: Path) -> str:
         return f"there is no {text} among the keys"
     if isinstance(error, AttributeError) and text == error.name:
         return f"{getattr(error.obj, '__name__', error.obj)} has no {text}"
+    return _about_arguments(text, error, root) or _about_types(text) or text
+
+
+def _about_arguments(text: str, error: Exception, root: Path) -> str | None:
+    """What Python says of a call with too little, too much or something unknown, as a sentence about what is called."""
+    if missing := re.fullmatch(r"(\w+)(?:\.\w+)?\(\) missing \d+ required .*arguments?: (.+)", text):
+        return f"{missing[1]} needs {missing[2].replace(chr(39), '')}: write that as well"
+    if many := re.match(r"(\w+)(?:\.\w+)?\(\) takes (?:from \d+ to )?(\d+) positional arguments? but", text):
+        return f"{many[1]} takes {int(many[2]) - 1} values without a name: write the others as name=value"
     unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
     if unknown is None:
-        return text
+        return None
     import difflib
 
     name, field = unknown.groups()
@@ -98,6 +110,21 @@ def _first_sentence(error: Exception, root: Path) -> str:
     near = difflib.get_close_matches(field, fields, n=1)
     right = f"did you mean {near[0]}?" if near else f"it has {', '.join(fields)}"
     return f"{name} has no field {field}: {right}"
+
+
+def _about_types(text: str) -> str | None:
+    """What the bindings say of values of a wrong type and of names that are there already, in the words of a person."""
+    if wrong := re.fullmatch(r"type of argument (\S+) must be (?:one of )?(.+); got (.+) instead", text):
+        wanted = re.sub(r"[()]|, NoneType", "", wrong[2])
+        return f"{wrong[1]} must be {WORDS.get(wanted, wanted)}, and is {WORDS.get(wrong[3], wrong[3])}"
+    if twice := re.fullmatch(r"There is already a Construct with name '(.*)' in (.+)", text):
+        if twice[2] == "App":
+            return f"two charts are called {twice[1]}: an app has a name and a namespace of its own, give one another"
+        return f"two things are called {twice[1]} in {twice[2]}: give one another name"
+    return None
+
+
+WORDS = {"str": "text in quotes", "int": "a whole number", "int, float": "a number", "bool": "True or False"}
 
 
 def _fields(class_name: str, error: Exception, root: Path) -> list[str]:

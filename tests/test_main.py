@@ -45,13 +45,14 @@ def workshop(house: Path, tmp_path: Path) -> Workshop:
         (
             "charts/apps/graphwiki.py",
             ("port=8000", 'port="http"'),
-            "graphwiki cannot listen on port 'http': a port is a number from 1025 on (charts/apps/graphwiki.py line ",
+            "Container graphwiki: port 'http' is no whole number: write digits alone (charts/apps/graphwiki.py line ",
         ),
         ("charts/apps/graphwiki.py", ("port=8000,", "port=8000"), "(charts/apps/graphwiki.py line "),
         (
             "charts/apps/test_app.py",
             ('scope, "test-app"', 'scope, "graphwiki"'),
-            "There is already a Construct with name 'graphwiki' in App (charts/apps/graphwiki.py line ",
+            "two charts are called graphwiki: an app has a name and a namespace of its own, give one another "
+            "(charts/apps/graphwiki.py line ",
         ),
         (
             "charts/apps/__init__.py",
@@ -255,7 +256,7 @@ def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Worksh
     workshop.edit("charts/apps/graphwiki.py", "port=8000", "port=80")
     ended = workshop.run(".venv/bin/cdk8s", "synth")
     assert ended.code == 1
-    assert "graphwiki cannot listen on port 80: take one from 1025 on" in ended.err
+    assert "port 80 is none that a pod can listen on: take one from 1025 on" in ended.err
     assert "    at " not in ended.err
 
 

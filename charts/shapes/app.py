@@ -1,7 +1,7 @@
 """An app: a chart with a namespace of its own, which what is put into it makes as large as it has to be."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cdk8s import ApiObjectMetadata, Chart
 from cdk8s_plus_27 import k8s
@@ -17,6 +17,7 @@ from facts.images import Image, image
 from facts.provided import KEEP
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.forms import Form, LetterFirst, formed
 from synth.quantity import as_quantity, quantity
 
 if TYPE_CHECKING:
@@ -25,10 +26,24 @@ if TYPE_CHECKING:
 
 NAME_LABEL = "app.kubernetes.io/name"
 
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#working-with-namespaces
+OF_KUBERNETES = "kube-"
+AppName = Annotated[
+    LetterFirst,
+    Form(
+        lambda name: (
+            f"is for Kubernetes' own namespaces: begin with something else than {OF_KUBERNETES}"
+            if name.startswith(OF_KUBERNETES)
+            else None
+        )
+    ),
+]
+
 ROLLOUT_FACTOR = 2
 """The quota is for twice the pods at full scale: while they end, pods that a rollout replaces count as well."""
 
 
+@formed
 class App(Chart):
     """A chart with a namespace of its own, of the app's name; an app's module derives from it and adds shapes.
 
@@ -38,7 +53,7 @@ class App(Chart):
     LimitRange are the sum of what runs here, jobs, rollouts and volumes included; `finish` defines them.
     """
 
-    def __init__(self, scope: Construct, name: str, environment: Environment) -> None:
+    def __init__(self, scope: Construct, name: AppName, environment: Environment) -> None:
         super().__init__(scope, name)
         self.name = name
         self.environment = environment

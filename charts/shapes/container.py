@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
+from typing import Annotated
 
 from cdk8s_plus_27 import k8s
 
-from charts.shapes.resources import LITTLE_STORAGE, Range, Resources
+from charts.shapes.resources import LITTLE_STORAGE, Cpu, Memory, Resources, Storage
 from charts.shapes.storage import Mount, SecretKey
 from charts.shapes.typed import int_or_string, quantities
 from facts.environments import Environment
 from facts.images import Image
+from synth.forms import FilePath, Form, PortName, PortNumber, Variable, formed, named, within
+from synth.names import LABEL
 
 UNPRIVILEGED_PORTS = range(1025, 65536)
 ISTIO_PORTS = range(15000, 15100)
@@ -26,6 +29,25 @@ METRICS_PORT_NAME = "http-metrics"
 STARTUP_PERIOD = 2
 
 
+def _pod_port(number: int) -> str | None:
+    if number in UNPRIVILEGED_PORTS and number not in ISTIO_PORTS:
+        return None
+    return (
+        f"is none that a pod can listen on: take one from {UNPRIVILEGED_PORTS.start} on, which needs no privilege, and "
+        f"none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
+    )
+
+
+PodPort = Annotated[int, Form(_pod_port)]
+ServicePort = Annotated[int, within(range(65536), "is no port: 1 to 65535 are")]
+StartSeconds = Annotated[
+    int, within(range(STARTUP_PERIOD, 3601), "is no time for a start: 2 to 3600 seconds are, as in 120")
+]
+ContainerName = Annotated[str, named(LABEL, "lower case letters, digits and -", 59)]
+"""Shorter than Kubernetes has it, for the volume of its /tmp, which is called after it."""
+
+
+@formed
 @dataclass(frozen=True)
 class Port:
     """A port that a container listens on, and how the Service offers it.
@@ -36,11 +58,11 @@ class Port:
     plain TCP, one of the environment's `gateway_ports`.
     """
 
-    number: int
-    name: str = "http"
-    service: int = 0
+    number: PodPort
+    name: PortName = "http"
+    service: ServicePort = 0
     host: str | None = None
-    gateway: int | None = None
+    gateway: PortNumber | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "service", self.service or (80 if self.name == "http" else self.number))
@@ -55,6 +77,7 @@ class Port:
         return self.name.partition("-")[0]
 
 
+@formed
 @dataclass(frozen=True)
 class Health:
     """How a container is asked whether it can serve: GET of `path`, or a `command` that ends with 0.
@@ -64,19 +87,21 @@ class Health:
     restarts the container.
     """
 
-    path: str = "/"
+    path: FilePath = "/"
     command: Sequence[str] = ()
-    start_seconds: int = 60
+    start_seconds: StartSeconds = 60
 
 
+@formed
 @dataclass(frozen=True)
 class Metrics:
     """Where an app offers its metrics to Prometheus."""
 
-    port: int
-    path: str = "/metrics"
+    port: PodPort
+    path: FilePath = "/metrics"
 
 
+@formed
 @dataclass(frozen=True)
 class Container:
     """A container, with safe defaults: no privilege, no writable file but below /tmp and what `mounts` has.
@@ -89,31 +114,24 @@ class Container:
         ValueError: a port is one that it cannot have, a path is none, or it has a port and no way to be asked.
     """
 
-    name: str
+    name: ContainerName
     image: Image
     _: KW_ONLY
-    cpu: Range
-    memory: Range
-    ephemeral_storage: Range = LITTLE_STORAGE
-    port: int | None = None
+    cpu: Cpu
+    memory: Memory
+    ephemeral_storage: Storage = LITTLE_STORAGE
+    port: PodPort | None = None
     ports: Sequence[Port] = ()
     command: Sequence[str] = ()
     arguments: Sequence[str] = ()
-    variables: Mapping[str, str | SecretKey] = field(default_factory=dict)
-    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    variables: Mapping[Variable, str | SecretKey] = field(default_factory=dict)
+    mounts: Mapping[FilePath, Mount] = field(default_factory=dict)
     health: Health = Health()
     metrics: Metrics | None = None
 
     def __post_init__(self) -> None:
         own = (Port(self.port),) if self.port is not None else ()
         object.__setattr__(self, "ports", (*own, *self.ports))
-        for number in [port.number for port in self.ports] + ([self.metrics.port] if self.metrics else []):
-            _check_port(self.name, number)
-        _check_path(self.name, "health", self.health.path)
-        if self.metrics:
-            _check_path(self.name, "metrics", self.metrics.path)
-        for path in self.mounts:
-            _check_path(self.name, "mount", path)
 
     @property
     def resources(self) -> Resources:
@@ -138,7 +156,7 @@ class Container:
         if self.metrics and self.metrics.port not in numbers.values():
             numbers[METRICS_PORT_NAME] = self.metrics.port
         ports = [k8s.ContainerPort(name=key, container_port=port, protocol="TCP") for key, port in numbers.items()]
-        mounts = {tmp: "/tmp", **{mount.name: path for path, mount in self.mounts.items()}}  # noqa: S108, the pod's own
+        mounts = [("/tmp", tmp), *((path, mount.name) for path, mount in self.mounts.items())]  # noqa: S108, the pod's own
         return k8s.Container(
             name=self.name,
             image=image,
@@ -156,7 +174,7 @@ class Container:
                 requests=quantities(self.resources.requests), limits=quantities(self.resources.limits)
             ),
             security_context=_restricted(),
-            volume_mounts=[k8s.VolumeMount(name=key, mount_path=path) for key, path in mounts.items()]
+            volume_mounts=[k8s.VolumeMount(name=volume, mount_path=path) for path, volume in mounts]
             + list(more_mounts),
         )
 
@@ -185,25 +203,8 @@ class Container:
 def _variable(name: str, value: str | SecretKey) -> k8s.EnvVar:
     if isinstance(value, str):
         return k8s.EnvVar(name=name, value=value)
-    if not isinstance(value, SecretKey):
-        raise TypeError(f"variable {name} is {value!r}, which is no text: put it in quotes")
     selector = k8s.SecretKeySelector(name=value.secret, key=value.key)
     return k8s.EnvVar(name=name, value_from=k8s.EnvVarSource(secret_key_ref=selector))
-
-
-def _check_port(name: str, port: int) -> None:
-    if not isinstance(port, int):
-        raise TypeError(f"{name} cannot listen on port {port!r}: a port is a number from {UNPRIVILEGED_PORTS.start} on")
-    if port not in UNPRIVILEGED_PORTS or port in ISTIO_PORTS:
-        raise ValueError(
-            f"{name} cannot listen on port {port}: take one from {UNPRIVILEGED_PORTS.start} on, which needs no "
-            f"privilege, and none of Istio's own, {ISTIO_PORTS.start} to {ISTIO_PORTS.stop - 1}"
-        )
-
-
-def _check_path(name: str, what: str, path: str) -> None:
-    if not path.startswith("/"):
-        raise ValueError(f"{name} has the {what} path {path!r}: a path begins with /, as in /healthz")
 
 
 # What is the same for many apps is made once: a typed object is checked field by field, which takes its time.

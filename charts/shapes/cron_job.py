@@ -1,6 +1,6 @@
 """A job that runs by the clock."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from cdk8s_plus_27 import k8s
 
@@ -9,8 +9,19 @@ from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
 from charts.shapes.schedule import check_schedule
 from charts.shapes.workload import Workload
+from synth.forms import formed, named, within
+from synth.names import LABEL
+
+WEEK = 7 * 24 * 3600
+
+# A job is called after its CronJob and the time, in 63 characters:
+# https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+JobName = Annotated[str, named(LABEL, "lower case letters, digits and -", 52)]
+Deadline = Annotated[int, within(range(1, WEEK + 1), "is no number of seconds for a run: 1 to 604800, a week, are")]
+Retries = Annotated[int, within(range(11), "is no number of tries: 0 to 10 are")]
 
 
+@formed
 class CronJob(Workload):
     """A pod that runs at each time of `schedule` until it is done, one at a time.
 
@@ -30,13 +41,13 @@ class CronJob(Workload):
     def __init__(
         self,
         app: App,
-        name: str,
+        name: JobName,
         *,
         schedule: str,
         pod: Pod,
         time_zone: str = "Etc/UTC",
-        deadline_seconds: int = 3600,
-        retries: int = 1,
+        deadline_seconds: Deadline = 3600,
+        retries: Retries = 1,
     ) -> None:
         check_schedule(name, schedule, time_zone)
         super().__init__(app, name, pod, count=1)

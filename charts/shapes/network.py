@@ -10,15 +10,15 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.typed import int_or_string
 from facts.provided import CLUSTER_DNS, DNS_PORT, ISTIOD, ISTIOD_PORT
 from synth.cluster import NAMESPACE_LABEL, Provided
+from synth.forms import PortNumber, formed
 from synth.names import SUBDOMAIN
 
 EVERY_ADDRESS = "0.0.0.0/0"
 PRIVATE_ADDRESSES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where a cluster's own pods, Services and nodes are: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
 
-PORTS = range(1, 65536)
 
-
+@formed
 @dataclass(frozen=True)
 class Outside:
     """A place outside the cluster that a pod may reach, by its `host` name or by its `addresses` (`203.0.113.7/32`).
@@ -33,7 +33,7 @@ class Outside:
 
     host: str = ""
     addresses: Sequence[str] = ()
-    port: int = 443
+    port: PortNumber = 443
     protocol: str = "TLS"
 
     def __post_init__(self) -> None:
@@ -44,8 +44,6 @@ class Outside:
             )
         if self.host and not SUBDOMAIN.fullmatch(self.host.removeprefix("*.")):
             raise ValueError(f"host {self.host!r} outside is no host name: api.example.com is one, without a scheme")
-        if self.port not in PORTS:
-            raise ValueError(f"port {self.port} outside is none: 1 to 65535 are")
         for address in self.addresses:
             try:
                 ip_network(address)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Annotated
 
 from cdk8s_plus_27 import k8s
 
@@ -12,6 +13,7 @@ from charts.shapes.network import Outside
 from charts.shapes.resources import PROXY, Amounts, largest, total
 from charts.shapes.storage import Mount, OwnVolume, Secret, Volume
 from charts.shapes.typed import quantities
+from synth.forms import LabelKey, LabelValue, formed, within
 
 RUN_AS = 10001
 """UID and GID of every app: high, so that it is nobody's on the node. The image of GraphWiki is built for it."""
@@ -23,6 +25,8 @@ GRACE_SECONDS = 30
 """How long a pod may take to end, where it says nothing: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination"""
 
 TMP_SIZE = "64Mi"
+
+Seconds = Annotated[int, within(range(3601), "is no number of seconds for an end: 0 to 3600 are, as in 30")]
 
 
 class Priority(StrEnum):
@@ -36,6 +40,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 """What the API server lets somebody do: https://kubernetes.io/docs/reference/access-authn-authz/authorization/"""
 
 
+@formed
 @dataclass(frozen=True)
 class Permission:
     """What the account of a pod may do in its own namespace at the API server, as a rule of a Role has it.
@@ -60,6 +65,7 @@ class Permission:
                 )
 
 
+@formed
 class Pod:
     """Containers that share a network and volumes, each pod beside Istio's proxy.
 
@@ -81,13 +87,13 @@ class Pod:
         init: Sequence[Container] = (),
         priority: Priority = Priority.ORDINARY,
         proxy: bool = True,
-        drain_seconds: int = DRAIN_SECONDS,
-        grace_seconds: int = GRACE_SECONDS,
+        drain_seconds: Seconds = DRAIN_SECONDS,
+        grace_seconds: Seconds = GRACE_SECONDS,
         calls: Sequence[str] = (),
         outside: Sequence[Outside] = (),
         permissions: Sequence[Permission] = (),
         pull_secret: Secret | None = None,
-        node_labels: Mapping[str, str] | None = None,
+        node_labels: Mapping[LabelKey, LabelValue] | None = None,
     ) -> None:
         self.containers = containers
         self.init = tuple(init)

@@ -1,8 +1,17 @@
 """How many pods a workload has."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from synth.forms import formed, within
+
+MOST = 100
+"""More pods of one workload are a typing error here."""
+
+Count = Annotated[int, within(range(MOST + 1), f"is no number of pods: 1 to {MOST} are")]
 
 
+@formed
 @dataclass(frozen=True)
 class Replicas:
     """How many pods an app has: `minimum` of them, autoscaled up to `maximum` where that is more.
@@ -11,8 +20,8 @@ class Replicas:
         ValueError: the minimum is below 1 or above the maximum.
     """
 
-    minimum: int = 1
-    maximum: int = 0
+    minimum: Count = 1
+    maximum: Count = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "maximum", self.maximum or self.minimum)

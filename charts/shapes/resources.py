@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
 
+from synth.forms import Form, formed
 from synth.pods import RESOURCES
 from synth.quantity import as_quantity, quantity
 
 
+@formed
 @dataclass(frozen=True)
 class Range:
     """What a container is sure to get, and what it may take at most, as Kubernetes quantities.
@@ -29,17 +33,53 @@ class Range:
             )
 
 
+def _of_cpu(amounts: Range) -> str | None:
+    for amount in (amounts.request, amounts.limit):
+        cores = quantity(amount)
+        if cores > LARGEST_CPU or not amount.rstrip("m").replace(".", "").isdecimal():
+            return f"has {amount}, {_plain(cores)} cores: write m for thousandths of a core, as in Range('50m', '500m')"
+        if cores == 0:
+            return "has 0, with which nothing runs: Range('50m', '500m') is a twentieth of a core to half of one"
+        if cores * 1000 % 1:
+            return f"has {amount}, finer than Kubernetes counts: write whole thousandths, as in 50m"
+    return None
+
+
+def _of_bytes(largest: str, example: str) -> Form:
+    def problem(amounts: Range) -> str | None:
+        for amount in (amounts.request, amounts.limit):
+            size = quantity(amount)
+            if size % 1 or size < LEAST_BYTES:
+                return f"has {amount}, which is {_plain(size)} bytes: write Mi for mebibytes, as in {example}"
+            if size > quantity(largest):
+                return f"has {amount}, more than the {largest} of a large node: {example} is in mebibytes"
+        return None
+
+    return Form(problem)
+
+
+def _plain(number: Decimal) -> str:
+    return format(number.normalize(), "f")
+
+
+LARGEST_CPU = 48
+LEAST_BYTES = 1024 * 1024
+Cpu = Annotated[Range, Form(_of_cpu)]
+Memory = Annotated[Range, _of_bytes("512Gi", "Range('64Mi', '256Mi')")]
+Storage = Annotated[Range, _of_bytes("1Ti", "Range('64Mi', '1Gi')")]
+
 LITTLE_STORAGE = Range("64Mi", "256Mi")
 """The ephemeral storage of a container that writes logs and a little to /tmp."""
 
 
+@formed
 @dataclass(frozen=True)
 class Resources:
     """The resources of a container; `ephemeral_storage` holds its /tmp and its logs."""
 
-    cpu: Range
-    memory: Range
-    ephemeral_storage: Range = LITTLE_STORAGE
+    cpu: Cpu
+    memory: Memory
+    ephemeral_storage: Storage = LITTLE_STORAGE
 
     @property
     def requests(self) -> dict[str, str]:

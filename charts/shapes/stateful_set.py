@@ -1,7 +1,7 @@
 """Pods that each have a name and volumes of their own."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from cdk8s_plus_27 import k8s
 
@@ -10,9 +10,17 @@ from charts.shapes.app import App
 from charts.shapes.deployment import disruption_budget
 from charts.shapes.exemptions import Exemption, as_annotations
 from charts.shapes.pod import Pod
+from charts.shapes.replicas import MOST
 from charts.shapes.workload import Workload
+from synth.forms import formed, named, within
+from synth.names import SERVICE_LABEL
+
+# Its pods carry their StatefulSet's revision, its name and a hash, in a label of 63 characters.
+SetName = Annotated[str, named(SERVICE_LABEL, "lower case letters, digits and -, a letter first", 52)]
+SetSize = Annotated[int, within(range(1, MOST + 1), f"is no number of pods: 1 to {MOST} are")]
 
 
+@formed
 class StatefulSet(Workload):
     """`replicas` pods, started and replaced one after the other, with a headless Service of the same name.
 
@@ -28,7 +36,7 @@ class StatefulSet(Workload):
 
     revision_label: ClassVar[str] = "controller-revision-hash"
 
-    def __init__(self, app: App, name: str, *, pod: Pod, replicas: int = 1) -> None:
+    def __init__(self, app: App, name: SetName, *, pod: Pod, replicas: SetSize = 1) -> None:
         if not pod.ports:
             raise ValueError(f"{name} has no port, which its headless Service must have: give its container one")
         if replicas > 1 and (own := [volume.name for volume in pod.claims if not volume.shared]):

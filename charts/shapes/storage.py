@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from cdk8s_plus_27 import k8s
 
 from charts.shapes.typed import quantities
-from facts.forms import StorageClass, StorageSize, check_forms
+from facts.forms import StorageClass
 from facts.provided import KEEP
 from synth.cluster import Provided
+from synth.forms import DataKey, Label, ObjectName, StorageSize, formed
 
 if TYPE_CHECKING:
     from charts.shapes.app import App
 
 
+@formed
 @dataclass(frozen=True)
 class Claim:
     """What a cluster is asked for: `size` as a Kubernetes quantity, and whether pods on several nodes mount it.
@@ -30,9 +32,6 @@ class Claim:
     storage_class: StorageClass | None
     shared: bool = False
 
-    def __post_init__(self) -> None:
-        check_forms(self, of=f"volume {self.name}: ")
-
     @property
     def access_mode(self) -> str:
         return "ReadWriteMany" if self.shared else "ReadWriteOnce"
@@ -45,6 +44,7 @@ class Claim:
         )
 
 
+@formed
 class Volume:
     """A place to write that stays when the app goes, a PersistentVolumeClaim of an app.
 
@@ -56,7 +56,13 @@ class Volume:
     """
 
     def __init__(
-        self, app: "App", name: str, size: str, *, shared: bool = False, storage_class: str | None = None
+        self,
+        app: "App",
+        name: Label,
+        size: StorageSize,
+        *,
+        shared: bool = False,
+        storage_class: StorageClass | None = None,
     ) -> None:
         environment = app.environment
         if shared and not (storage_class or environment.shared_storage_class):
@@ -82,10 +88,13 @@ class Volume:
         return k8s.Volume(name=self.name, persistent_volume_claim=claim)
 
 
+@formed
 class OwnVolume:
     """A place to write for each pod of a StatefulSet, as Volume is for an app; its PersistentVolumeClaims stay."""
 
-    def __init__(self, app: "App", name: str, size: str, *, storage_class: str | None = None) -> None:
+    def __init__(
+        self, app: "App", name: Label, size: StorageSize, *, storage_class: StorageClass | None = None
+    ) -> None:
         self.name = name
         self.claim = Claim(name, size, storage_class or app.environment.storage_class)
 
@@ -93,14 +102,24 @@ class OwnVolume:
         return k8s.KubePersistentVolumeClaimProps(metadata=k8s.ObjectMeta(name=self.name), spec=self.claim.spec())
 
 
+MOST_CONFIGURATION = 1024 * 1024
+"""Bytes: https://kubernetes.io/docs/concepts/configuration/configmap/#motivation"""
+
+
+@formed
 class ConfigFiles:
     """Files of configuration, by name: their text, or the path of a file beside the chart that has it.
 
     The ConfigMap has a hash of the files in its name, so that pods are replaced when a file changes.
     """
 
-    def __init__(self, app: "App", name: str, files: Mapping[str, str | Path]) -> None:
-        texts = {key: text.read_text("utf-8") if isinstance(text, Path) else text for key, text in files.items()}
+    def __init__(self, app: "App", name: Label, files: Mapping[DataKey, str | Path]) -> None:
+        texts = {key: _text(name, text) if isinstance(text, Path) else text for key, text in files.items()}
+        if (size := sum(len(text.encode()) for text in texts.values())) > MOST_CONFIGURATION:
+            raise ValueError(
+                f"the files of {name} have {size} bytes, and a ConfigMap at most {MOST_CONFIGURATION}: put what is "
+                "large into the image or on a Volume"
+            )
         digest = sha256("\0".join(part for item in sorted(texts.items()) for part in item).encode()).hexdigest()
         self.name = name
         self.config_map = k8s.KubeConfigMap(
@@ -112,6 +131,19 @@ class ConfigFiles:
         return k8s.Volume(name=self.name, config_map=k8s.ConfigMapVolumeSource(name=self._config_map_name))
 
 
+def _text(name: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        there = ", ".join(sorted(file.name for file in path.parent.glob("*") if file.suffix == path.suffix)) or "none"
+        raise ValueError(
+            f"{name} has the file {path.name}, which is not there: of that sort there are {there}"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} has the file {path.name}, which is no text: put it into the image") from None
+
+
+@formed
 class Secret:
     """A Secret of the app's namespace that is not in Git; `by` says who puts it there.
 
@@ -119,7 +151,7 @@ class Secret:
     `secret.files("tls.crt")` for some. As a Pod's `pull_secret` it opens a private registry.
     """
 
-    def __init__(self, app: "App", name: str, *, by: str) -> None:
+    def __init__(self, app: "App", name: ObjectName, *, by: str) -> None:
         self.name = name
         app.provided.append(Provided("Secret", name, by=by, namespace=app.name))
 
@@ -133,25 +165,28 @@ class Secret:
         return self.files().source()
 
 
+@formed
 @dataclass(frozen=True)
 class SecretKey:
     """One value of a Secret, for a variable."""
 
-    secret: str
-    key: str
+    secret: ObjectName
+    key: DataKey
 
 
+@formed
 @dataclass(frozen=True)
 class SecretFiles:
     """Some keys of a Secret, or all where none is named, each as a file."""
 
-    name: str
-    keys: tuple[str, ...] = ()
+    name: ObjectName
+    keys: tuple[DataKey, ...] = ()
 
     def source(self) -> k8s.Volume:
         items = [k8s.KeyToPath(key=key, path=key) for key in self.keys]
         secret = k8s.SecretVolumeSource(secret_name=self.name, items=items or None)
-        return k8s.Volume(name=self.name, secret=secret)
+        # A Secret's name may have dots, that of a volume may not.
+        return k8s.Volume(name=self.name.replace(".", "-"), secret=secret)
 
 
 Mount = Volume | OwnVolume | ConfigFiles | Secret | SecretFiles

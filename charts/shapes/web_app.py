@@ -11,6 +11,7 @@ from charts.shapes.pod import Pod
 from charts.shapes.replicas import Replicas
 from charts.shapes.route import Route
 from facts.environments import Environment
+from synth.forms import Duration, HostLabel, LetterFirst, formed
 
 SIDECAR_ADDRESS = "127.0.0.6"
 """Where an app's requests come from, those of visitors and of probes alike: the sidecar and its agent bind to it.
@@ -30,6 +31,7 @@ def proxies(environment: Environment) -> tuple[str, ...]:
     return (SIDECAR_ADDRESS, *environment.http_proxies)
 
 
+@formed
 class WebApp(DeploymentWorkload):
     """Pods behind a Service, reached by `host` through the ingress gateway and by workloads that say they call it.
 
@@ -52,13 +54,13 @@ class WebApp(DeploymentWorkload):
         app: App,
         *,
         pod: Pod,
-        host: str | tuple[str, ...] | None,
-        name: str | None = None,
+        host: HostLabel | tuple[HostLabel, ...] | None,
+        name: LetterFirst | None = None,
         paths: tuple[str, ...] = (),
         replicas: Replicas | None = None,
         local_state: bool = False,
         headers: Mapping[str, str] | None = None,
-        timeout: str | None = None,
+        timeout: Duration | None = None,
     ) -> None:
         name = name or app.name
         if not pod.ports:

@@ -9,6 +9,8 @@ from synth.pods import PROBES, containers, declared, pod_spec, port_names
 
 ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
 """How a probe may ask."""
+OF_THE_CONTAINER = ("/", "/dev", "/proc", "/sys")
+"""Without its own files there a container does not start."""
 
 
 def check_containers(document: Document) -> Iterator[str]:
@@ -62,16 +64,26 @@ def _check_container(container: Document) -> Iterator[str]:
                 "and -, one of them a letter"
             )
     for mount in container.get("volumeMounts", []):
-        if not mount["mountPath"].startswith("/"):
-            yield f"mounts {mount['mountPath']!r} in container {name}: a mount path begins with /"
+        path = str(mount["mountPath"])
+        if not path.startswith("/") or ":" in path:
+            yield f"mounts {path!r} in container {name}: a mount path begins with / and has no colon"
+        elif _folder(path) in OF_THE_CONTAINER:
+            yield f"mounts volume {mount['name']} over {path} in container {name}: choose a folder that is its own"
+        inside = str(mount.get("subPath", ""))
+        if inside.startswith("/") or ".." in inside.split("/"):
+            yield f"mounts {inside!r} of volume {mount['name']} in container {name}: a subPath begins at its root"
     for what, names in (
         ("port name", (port.get("name") for port in container.get("ports", []))),
         ("port", (f"{port.number}/{port.protocol}" for port in declared([container]))),
         ("environment variable", (variable["name"] for variable in container.get("env", []))),
-        ("mount path", (mount["mountPath"] for mount in container.get("volumeMounts", []))),
+        ("mount path", (_folder(mount["mountPath"]) for mount in container.get("volumeMounts", []))),
     ):
         for twice in _repeated(names):
             yield f"has container {name} with the {what} {twice} twice: keep one"
+
+
+def _folder(path: str) -> str:
+    return "/" + path.strip("/")
 
 
 def _repeated(names: Iterable[str | None]) -> list[str]:

@@ -1,14 +1,9 @@
 """Rules for labels and annotations: their form, and the values of those that other programs read."""
 
-import re
 from collections.abc import Iterator
 
 from synth.manifest import Document
-from synth.names import LABEL_LENGTH
-
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
-KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+from synth.names import KEY, LABEL_LENGTH, LABEL_VALUE
 
 # What cdk8s adds to its objects by itself.
 MADE_UP_LABEL = "cdk8s.io/metadata.addr"

@@ -17,9 +17,11 @@ KNOWS_THE_NAMES = ("compose.py",)
 
 
 def test_a_fact_that_cannot_be_one_is_told_with_the_environment() -> None:
-    with pytest.raises(ValueError, match=r"^managed: domain 'https://wiki' is no domain: wiki\.example\.com is one"):
+    with pytest.raises(
+        ValueError, match=r"^Environment managed: domain 'https://wiki' is no domain: wiki\.example\.com is one"
+    ):
         replace(MANAGED, domain="https://wiki")
-    with pytest.raises(ValueError, match="ACME email 'platform' is no address"):
+    with pytest.raises(ValueError, match="Acme: email 'platform' is no address"):
         Acme("https://acme.test/directory", "platform")
 
 

@@ -1,17 +1,16 @@
 """The forms of facts: what is of one, and the sentence for what is not."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from facts import forms
-from facts.forms import check_forms
+from synth.forms import Form
 
 
 def refused(form: Any, value: object) -> str | None:
     """The end of the sentence about a value, or nothing where it is of the form."""
-    (found,) = (item for item in form.__metadata__ if isinstance(item, forms.Form))
+    (found,) = (item for item in form.__metadata__ if isinstance(item, Form))
     problem: str | None = found.problem(value)
     return problem
 
@@ -23,11 +22,11 @@ def refused(form: Any, value: object) -> str | None:
         (forms.Domain, ["localhost", "wiki.example.com"]),
         (forms.SshAddress, ["ssh://git@github.com/a/b.git", "ssh://git@git.example.com:2222/b.git"]),
         (forms.Branch, ["main", "release/1.x"]),
+        (forms.Context, ["k3d-a", "arn:aws:eks:eu:1:cluster/a"]),
         (forms.Registry, ["ghcr.io", "registry.example.com:5000"]),
         (forms.RegistryPath, ["docker.io/istio", "registry.example.com:5000/mirror/istio"]),
         (forms.Folder, ["deploy", "deploy/staging"]),
         (forms.StorageClass, ["fast", "fast.example.com"]),
-        (forms.StorageSize, ["5Gi", "1"]),
         (forms.IpAddress, ["169.254.20.10", "fd00::10"]),
         (forms.ProxyNetwork, ["10.20.0.0/16", "192.0.2.10/32", "fd00::/64"]),
         (forms.Percentage, [0, 0.5, 100]),
@@ -47,6 +46,7 @@ def test_what_is_of_a_form_is_taken(form: Any, right: list[object]) -> None:
         (forms.Domain, "wiki:8080", "is no domain"),
         (forms.SshAddress, "git@github.com:a/b.git", "write it as ssh://git@github.com/a/b.git"),
         (forms.SshAddress, "https://github.com/a/b", "is no SSH address: ssh://git@HOST/PATH.git is one"),
+        (forms.Context, "", "is no name of a context"),
         (forms.Branch, "", "is no branch: write its name, as in main"),
         (forms.Branch, "-x", "is no branch"),
         (forms.Registry, "https://r.example.com", "is no host of a registry: registry.example.com is one"),
@@ -54,16 +54,12 @@ def test_what_is_of_a_form_is_taken(form: Any, right: list[object]) -> None:
         (forms.Folder, "charts", "is no tree: it is deploy, or a folder just below it"),
         (forms.Folder, "deploy/eu/staging", "is no tree"),
         (forms.StorageClass, "Fast SSD", "is no storage class: leave it out for the default"),
-        (forms.StorageSize, "5GB", "is no number of bytes: 5Gi is one"),
-        (forms.StorageSize, "500m", "is no number of bytes"),
         (forms.IpAddress, "node-cache", "is no IP address: 169.254.20.10 is one"),
         (forms.ProxyNetwork, "0.0.0.0/0", "is everybody: name the networks of the proxies alone"),
         (forms.ProxyNetwork, "10.20.0.1/16", "is not how a network is written: write 10.20.0.0/16"),
         (forms.ProxyNetwork, "proxies", "is no network: 10.20.0.0/16 is one"),
         (forms.Percentage, 101, "is no percentage: 0 to 100 is one"),
         (forms.Percentage, float("nan"), "is no percentage"),
-        (forms.Percentage, "1", "is no percentage"),
-        (forms.Percentage, True, "is no percentage"),
         (forms.AcmeDirectory, "http://acme.example.com/directory", "is no directory of an ACME server"),
         (forms.AcmeDirectory, "https://acme.example.com", "is no directory of an ACME server"),
         (forms.EmailAddress, "platform", "is no address: platform@example.com is one"),
@@ -71,33 +67,3 @@ def test_what_is_of_a_form_is_taken(form: Any, right: list[object]) -> None:
 )
 def test_what_is_not_is_told_what_would_be(form: Any, value: object, sentence: str) -> None:
     assert sentence in (refused(form, value) or "")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Fields with a form, behind None and inside a tuple too."""
-
-    domain: forms.Domain = "a.example"
-    registry: forms.Registry | None = None
-    addresses: tuple[forms.IpAddress, ...] = field(default=())
-    free: str = ""
-
-    def __post_init__(self) -> None:
-        check_forms(self, of="here: ")
-
-
-@pytest.mark.parametrize(
-    ("change", "begin"),
-    [
-        ({"domain": "A"}, "here: domain 'A' is no domain"),
-        ({"registry": "/"}, "here: registry '/' is no host"),
-        ({"addresses": ("10.0.0.1", "x")}, "here: addresses 'x' is no IP address"),
-    ],
-)
-def test_every_field_is_compared_with_its_form(change: dict[str, Any], begin: str) -> None:
-    with pytest.raises(ValueError, match=begin):
-        Facts(**change)
-
-
-def test_a_field_without_a_value_or_a_form_may_be_anything() -> None:
-    assert Facts(registry=None, addresses=(), free="anything").free == "anything"

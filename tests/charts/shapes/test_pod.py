@@ -17,10 +17,12 @@ from charts.shapes import (
     Pod,
     Port,
     Priority,
+    Range,
     Secret,
     Volume,
     WebApp,
 )
+from charts.shapes.storage import SecretFiles
 from synth.manifest import Document, dump
 from tests.charts.shapes.app import compiled, container, pod, template
 from tests.environments import MANAGED, PLAIN
@@ -50,10 +52,11 @@ def test_variables_keep_their_order_and_secret_ones_come_from_a_secret() -> None
     ]
 
 
-@pytest.mark.parametrize("value", [False, 1, None])
+@pytest.mark.parametrize("value", [False, 1, 0.5])
 def test_a_variable_that_is_no_text_is_told_to_be_quoted(value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^variable X is {value!r}, which is no text: put it in quotes$"):
-        of(pod(variables={"X": value}))
+    sentence = rf"^Container blog: variables\['X'\] {value!r} is no text and no SecretKey: put it in quotes$"
+    with pytest.raises(TypeError, match=sentence):
+        pod(variables={"X": value})
 
 
 def test_a_second_container_has_ports_probes_and_a_tmp_of_its_own() -> None:
@@ -111,9 +114,14 @@ def test_metrics_are_offered_to_the_sidecar_which_offers_them_to_prometheus() ->
 
 @pytest.mark.parametrize("port", [80, 15020])
 def test_a_port_that_it_cannot_have_is_refused(port: int) -> None:
-    for options in ({"port": port}, {"ports": [Port(port, "tcp")]}, {"metrics": Metrics(port)}):
-        with pytest.raises(ValueError, match=f"blog cannot listen on port {port}: take one from 1025 on"):
-            container(**options)
+    makes: list[Callable[[], object]] = [
+        lambda: container(port=port),
+        lambda: Port(port, "tcp"),
+        lambda: Metrics(port),
+    ]
+    for make in makes:
+        with pytest.raises(ValueError, match=f" {port} is none that a pod can listen on: take one from 1025 on"):
+            make()
 
 
 def test_a_port_is_named_by_its_protocol() -> None:
@@ -123,15 +131,45 @@ def test_a_port_is_named_by_its_protocol() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "what"),
+    "make",
+    [lambda: Health("a"), lambda: Metrics(9100, "a"), lambda: container(mounts={"a": SecretFiles("keys")})],
+)
+def test_a_path_begins_with_a_slash(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="'a' is no path: a path begins with /, as in /healthz"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("amounts", "problem"),
     [
-        ({"health": Health("healthz")}, "health path 'healthz'"),
-        ({"metrics": Metrics(9100, "stats")}, "metrics path 'stats'"),
+        ({"memory": Range("32", "64")}, r"memory .* has 32, which is 32 bytes: write Mi for mebibytes, as in Range"),
+        ({"memory": Range("64m", "64Mi")}, r"memory .* has 64m, which is 0.064 bytes"),
+        ({"memory": Range("64Gi", "2Ti")}, r"memory .* has 2Ti, more than the 512Gi of a large node"),
+        ({"ephemeral_storage": Range("1Ki", "1Gi")}, r"ephemeral_storage .* has 1Ki, which is 1024 bytes"),
+        ({"cpu": Range("50", "500")}, r"cpu .* has 50, 50 cores: write m for thousandths of a core"),
+        ({"cpu": Range("1", "1Ki")}, r"cpu .* has 1Ki, 1024 cores: write m for thousandths"),
+        ({"cpu": Range("0", "1")}, r"cpu .* has 0, with which nothing runs"),
+        ({"cpu": Range("0.5m", "1")}, r"cpu .* has 0.5m, finer than Kubernetes counts"),
     ],
 )
-def test_a_path_begins_with_a_slash(options: dict[str, Any], what: str) -> None:
-    with pytest.raises(ValueError, match=f"blog has the {what}: a path begins with /, as in /healthz"):
-        container(**options)
+def test_an_amount_that_cannot_be_meant_is_refused(amounts: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^Container blog: {problem}"):
+        container(**amounts)
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"memory": Range("64Mi", "16Gi")},
+        {"memory": Range("100M", "1e9")},
+        {"cpu": Range("0.25", "1.5")},
+        {"cpu": Range("1m", "32")},
+        {"ephemeral_storage": Range("1Gi", "100Gi")},
+    ],
+)
+def test_an_amount_that_can_be_is_taken(amounts: dict[str, Any]) -> None:
+    (name,) = amounts
+    assert getattr(container(**amounts), name) == amounts[name]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +240,7 @@ class TestMounts:
 
     @pytest.mark.parametrize("size", ["0", "500m", "5GB"])
     def test_a_size_that_is_none_is_refused(self, size: str) -> None:
-        with pytest.raises(ValueError, match=f"volume data: size '{size}' is no number of bytes: 5Gi is one"):
+        with pytest.raises(ValueError, match=f"Volume data: size '{size}' is no number of bytes: 5Gi is one"):
             compiled(lambda app: Volume(app, "data", size))
 
     def test_a_shared_volume_needs_a_class_that_can(self) -> None:
@@ -244,7 +282,7 @@ class TestOutside:
             ({}, "what a pod reaches outside is a host or addresses"),
             ({"host": "a.example", "addresses": ["203.0.113.7/32"]}, "what a pod reaches outside is a host or addres"),
             ({"host": "https://a.example"}, "host 'https://a.example' outside is no host name"),
-            ({"host": "a.example", "port": 0}, "port 0 outside is none"),
+            ({"host": "a.example", "port": 0}, "Outside: port 0 is no port"),
             ({"addresses": ["somewhere"]}, "address 'somewhere' outside is none"),
         ],
     )
