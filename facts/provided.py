@@ -63,6 +63,8 @@ MERGED_METRICS_PORT = 15020
 
 CERT_MANAGER = Provided("Namespace", "cert-manager", by="Helm release cert-manager")
 FLUX_SYSTEM = Provided("Namespace", SYNC_NAME, by=COMPONENTS_FILE)
+FLUX_KEY = Provided("Secret", SYNC_NAME, by="`flux bootstrap`", namespace=FLUX_SYSTEM.name)
+"""The key by which Flux reads this repository."""
 
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 """Annotation of what Flux does not delete when it leaves Git: data, and the namespace that holds it."""
@@ -77,6 +79,7 @@ EVERYWHERE = (
     ISTIOD,
     CERT_MANAGER,
     FLUX_SYSTEM,
+    FLUX_KEY,
 )
 
 

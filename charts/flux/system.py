@@ -7,7 +7,7 @@ from constructs import Construct
 
 from facts.environments import Environment
 from facts.layout import COMPONENTS_FILE, SYNC_FILE, SYNC_NAME
-from facts.provided import FLUX_SYSTEM, KEEP
+from facts.provided import FLUX_KEY, FLUX_SYSTEM, KEEP
 from facts.versions import pinned
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
@@ -60,7 +60,7 @@ class FluxSystem(Chart):
                 interval="1m",
                 url=environment.git_url,
                 ref=GitRepositorySpecRef(branch=environment.git_branch),
-                secret_ref=GitRepositorySpecSecretRef(name=SYNC_NAME),
+                secret_ref=GitRepositorySpecSecretRef(name=FLUX_KEY.name),
             ),
         )
         # It applies the two below and itself: waiting for them would hold back the commit that mends them.

@@ -11,6 +11,7 @@ from synth.rules import (
     fields,
     flux,
     gateways,
+    helm,
     identities,
     images,
     matches,
@@ -48,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     *encryption.RULES,
     *certificates.RULES,
     *flux.RULES,
+    *helm.RULES,
 )
 
 

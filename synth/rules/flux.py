@@ -1,16 +1,30 @@
 """Rules for what Flux applies: every folder once, in an order in which each finds what it needs."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
 from synth.manifest import Document
 from synth.mesh import gateway_references
+from synth.names import DURATION
 from synth.pods import WORKLOADS, references
+from synth.rules.fields import TIMED
+from synth.rules.helm import NO_RANGE, RANGE
 from synth.tree import KUSTOMIZATION_FILE, Object
 
-GROUP = "kustomize.toolkit.fluxcd.io"
+FLUX = "toolkit.fluxcd.io"
+GROUP = f"kustomize.{FLUX}"
 PRUNE = f"{GROUP}/prune"
+FORCE = f"{GROUP}/force"
+HOLDING = frozenset(
+    {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet", "CustomResourceDefinition"}
+)
+"""Kinds that hold what is lost with them."""
+TIMES = ("interval", "retryInterval", "timeout")
+SECRETS = ("secretRef", "certSecretRef", "proxySecretRef")
+WATCHED = ("eventSources", "resources")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def _kustomizations(cluster: Cluster) -> list[Object]:
@@ -24,13 +38,7 @@ def _path(kustomization: Object) -> str:
 def kustomizations_find_what_they_apply(cluster: Cluster) -> Iterator[Violation]:
     """Source and path exist, and what leaves the tree leaves the cluster."""
     for item in _kustomizations(cluster):
-        source = item.spec["sourceRef"]
-        if not cluster.find(source["kind"], source.get("namespace", item.namespace), source["name"]):
-            yield Violation(
-                item,
-                f"takes its files from {source['kind']} {source['name']}, which does not exist; "
-                f"there are {cluster.names(source['kind'], item.namespace)}",
-            )
+        yield from _is_there(cluster, item, item.spec["sourceRef"], "takes its files from")
         if f"{_path(item)}/{KUSTOMIZATION_FILE}" not in cluster.tree.files:
             yield Violation(
                 item, f"applies {_path(item)}, which is not a folder of this tree with a {KUSTOMIZATION_FILE}"
@@ -41,12 +49,21 @@ def kustomizations_find_what_they_apply(cluster: Cluster) -> Iterator[Violation]
 
 def everything_is_applied_once(cluster: Cluster) -> Iterator[Violation]:
     owners: dict[str, Object] = {}
+    applied = _appliers(cluster)
     for item in _kustomizations(cluster):
         # With one of these the same files become other objects.
         if item.spec.get("targetNamespace") or item.spec.get("postBuild") or item.spec.get("patches"):
             continue
         if (other := owners.setdefault(_path(item), item)) is not item:
             yield Violation(item, f"applies {_path(item)}, as {other} does: one would undo what the other does")
+        for above in PurePosixPath(_path(item)).parents:
+            listed = all(f"{path}/{KUSTOMIZATION_FILE}" in cluster.tree.files for path in (above, _path(item)))
+            if listed and str(above) in applied:
+                yield Violation(
+                    item,
+                    f"applies {_path(item)}, as {applied[str(above)]} does with all of {above}: give the two folders "
+                    "that are beside each other",
+                )
     appliers = _appliers(cluster)
     for folder, items in _folders(cluster).items():
         if appliers and _applier(appliers, folder) is None:
@@ -77,10 +94,18 @@ def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
     """What a Kustomization depends on exists, is ready only when it works, and does not depend on it in turn."""
     known = {(item.namespace, item.name): item for item in _kustomizations(cluster)}
     needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in known.values()}
+    appliers = _appliers(cluster)
+    told: set[str] = set()
     for item in known.values():
         for needed in item.spec.get("dependsOn", []):
             found = known.get((needed.get("namespace", item.namespace), needed["name"]))
-            if not found:
+            if found and _applier(appliers, item.folder) is found and found is not item:
+                yield Violation(
+                    item,
+                    f"depends on {found}, which applies it and so has begun before it: drop {found.name} from its "
+                    "dependsOn",
+                )
+            elif not found:
                 yield Violation(
                     item,
                     f"depends on Kustomization {needed['name']}, which does not exist; "
@@ -92,8 +117,15 @@ def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
                     f"is what {item} depends on and does not wait for what it applies: set wait to true, so that it is "
                     "ready when that works",
                 )
-        if item.name in _reached(needs, item.name):
-            yield Violation(item, "depends on itself through dependsOn, so Flux would never apply it: break the circle")
+        reached = _reached(needs, item.name)
+        if item.name in reached and item.name not in told:
+            circle = [name for name in reached if item.name in _reached(needs, name)]
+            told.update(circle)
+            others = [name for name in circle if name != item.name]
+            way = f" of {', '.join(others)}" if others else ""
+            yield Violation(
+                item, f"depends on itself through dependsOn{way}, so Flux would never apply it: break the circle"
+            )
 
 
 def _reached(needs: Mapping[str, list[str]], name: str) -> list[str]:
@@ -118,18 +150,23 @@ def what_objects_need_is_applied_before(cluster: Cluster) -> Iterator[Violation]
         if (applier := _applier(appliers, folder))
         for item in items
     }
+    provided = {(given.kind, given.namespace, given.name) for given in cluster.provided}
     for item in cluster.objects:
         mine = applied_by.get(id(item))
         for kind, namespace, name in _needed_by(item) if mine else ():
             found = cluster.find(kind, namespace, name)
             other = applied_by.get(id(found))
+            if (kind, namespace, name) in provided:
+                continue
             if mine and other and other.name not in before[mine.name]:
                 before[mine.name].add(other.name)
-                yield Violation(
-                    mine,
-                    f"applies {item}, which needs {found} of {other}, and does not wait for it: put {other.name} into "
-                    "its dependsOn",
-                )
+                if mine.name in _reached(needs, mine.name):
+                    continue  # The circle is told of.
+                needed = f"applies {item}, which needs {found} of {other}"
+                if mine.name in _reached(needs, other.name) or _applier(appliers, other.folder) is mine:
+                    yield Violation(mine, f"{needed}, which comes after it: put {item} below {_path(other)} as well")
+                else:
+                    yield Violation(mine, f"{needed}, and does not wait for it: put {other.name} into its dependsOn")
 
 
 def _needed_by(item: Object) -> Iterator[tuple[str, str, str]]:
@@ -150,7 +187,7 @@ def _needed_by(item: Object) -> Iterator[tuple[str, str, str]]:
 def nothing_is_suspended(cluster: Cluster) -> Iterator[Violation]:
     """Suspended in Git, an object is never applied again, and nothing reports it."""
     for item in cluster.objects:
-        if item.group.endswith("toolkit.fluxcd.io") and item.spec.get("suspend") is True:
+        if item.group.endswith(FLUX) and item.spec.get("suspend") is True:
             yield Violation(
                 item, "is suspended, so Flux leaves it as it is for ever: leave suspend out, and use `flux suspend`"
             )
@@ -169,25 +206,140 @@ def nothing_waits_for_what_it_applies(cluster: Cluster) -> Iterator[Violation]:
 
 
 def what_flux_reads_is_there(cluster: Cluster) -> Iterator[Violation]:
-    """Where Flux takes variables, values and charts from."""
-    for item in _kustomizations(cluster):
-        for source in (item.spec.get("postBuild") or {}).get("substituteFrom") or []:
-            yield from _is_there(cluster, item, source, "takes variables from")
-    for item in cluster.of("HelmRelease"):
-        for source in item.spec.get("valuesFrom") or []:
-            yield from _is_there(cluster, item, source, "takes values from")
-        chart = ((item.spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or item.spec.get("chartRef") or {}
-        if chart:
-            yield from _is_there(cluster, item, chart, "takes its chart from")
-        else:
-            yield Violation(item, "has no chart: name it in spec.chart, or in spec.chartRef")
+    """What Flux's objects name: sources, charts, variables, values, keys, accounts, and what they wait for."""
+    for item in cluster.objects:
+        if not item.group.endswith(FLUX):
+            continue
+        for reference, takes in _named_by(item):
+            yield from _is_there(cluster, item, reference, takes)
+        account = item.spec.get("serviceAccountName")
+        if account and not cluster.find("ServiceAccount", item.namespace, account):
+            yield Violation(
+                item,
+                f"works as ServiceAccount {account} of namespace {item.namespace}, "
+                f"{cluster.unknown('ServiceAccount', item.namespace)}",
+            )
+
+
+def _named_by(item: Object) -> Iterator[tuple[Document, str]]:
+    """What an object of Flux's names, each with the words for it."""
+    spec = item.spec
+    if chart := ((spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or spec.get("chartRef"):
+        yield chart, "takes its chart from"
+    if spec.get("providerRef"):
+        yield {"kind": "Provider", **spec["providerRef"]}, "reports to"
+    for place in (spec, spec.get("decryption"), spec.get("kubeConfig"), spec.get("verify")):
+        for field in SECRETS:
+            if key := (place or {}).get(field):
+                yield {"kind": "Secret", "name": key["name"]}, "takes a key from"
+    included = [{"kind": "GitRepository", **entry["repository"]} for entry in spec.get("include") or []]
+    needed = [{"kind": item.kind, **entry} for entry in spec.get("dependsOn") or [] if item.group != GROUP]
+    watched = [entry for field in WATCHED for entry in spec.get(field) or [] if entry.get("name") != "*"]
+    for named, takes in (
+        ((spec.get("postBuild") or {}).get("substituteFrom"), "takes variables from"),
+        (spec.get("valuesFrom"), "takes values from"),
+        (spec.get("healthChecks"), "waits for"),
+        (included, "includes"),
+        (needed, "depends on"),
+        (watched, "watches"),
+    ):
+        for reference in named or []:
+            yield reference, takes
 
 
 def _is_there(cluster: Cluster, item: Object, reference: Document, takes: str) -> Iterator[Violation]:
     kind, name = reference.get("kind", ""), reference.get("name", "")
-    namespace = reference.get("namespace", item.namespace)
+    namespace = "" if kind in CLUSTER_SCOPED else reference.get("namespace") or item.namespace
     if not reference.get("optional") and not cluster.find(kind, namespace, name):
-        yield Violation(item, f"{takes} {kind} {name} in namespace {namespace}, {cluster.unknown(kind, namespace)}")
+        where = f" in namespace {namespace}" if namespace else ""
+        yield Violation(item, f"{takes} {kind} {name}{where}, {cluster.unknown(kind, namespace)}")
+
+
+def what_flux_applies_stays_what_it_is(cluster: Cluster) -> Iterator[Violation]:
+    """The tree is what the cluster gets: nothing is renamed or moved on the way, and nothing made anew by force."""
+    folders = _folders(cluster)
+    appliers = _appliers(cluster)
+    for item in _kustomizations(cluster):
+        for field in ("namePrefix", "nameSuffix"):
+            if item.spec.get(field):
+                yield Violation(
+                    item,
+                    f"renames all that it applies by {field}, and what names those objects does not follow: write the "
+                    "names in the charts",
+                )
+        if target := item.spec.get("targetNamespace"):
+            applied = (o for folder, items in folders.items() if _applier(appliers, folder) is item for o in items)
+            if moved := next((other for other in applied if other.namespace not in ("", target)), None):
+                yield Violation(
+                    item,
+                    f"moves all that it applies to namespace {target}, and {moved} is for {moved.namespace}: leave "
+                    "targetNamespace out",
+                )
+        if item.spec.get("force") is True:
+            yield Violation(
+                item,
+                "deletes what cannot be changed in place and makes it anew, volumes too: leave force out, and annotate "
+                f"the one object with {FORCE} enabled",
+            )
+    for item in cluster.objects:
+        annotations = item.document["metadata"].get("annotations") or {}
+        if item.kind in HOLDING and annotations.get(FORCE, "").lower() == "enabled":
+            yield Violation(
+                item,
+                f"is deleted with all that it holds when it cannot be changed in place, for its annotation {FORCE}: "
+                "leave that out",
+            )
+
+
+def git_repositories_say_what_they_follow(cluster: Cluster) -> Iterator[Violation]:
+    # https://fluxcd.io/flux/components/source/gitrepositories/
+    for item in cluster.of("GitRepository"):
+        reference = {key: value for key, value in (item.spec.get("ref") or {}).items() if value}
+        if "url" not in item.spec:
+            continue
+        taken = next((key for key in ("commit", "name", "semver", "tag", "branch") if key in reference), None)
+        if taken is None:
+            yield Violation(item, "follows branch master, for it names none: write the branch in spec.ref")
+        # A branch beside a commit says where to look for it.
+        elif others := [key for key in reference if key != taken and (taken, key) != ("commit", "branch")]:
+            yield Violation(
+                item, f"follows {taken} {reference[taken]} and never its {' or '.join(others)}: leave one of them out"
+            )
+        elif taken == "commit" and not COMMIT.fullmatch(str(reference["commit"])):
+            yield Violation(
+                item, f"follows commit {reference['commit']!r}, which is none: it has 40 hexadecimal digits"
+            )
+        elif taken == "semver" and not RANGE.fullmatch(str(reference["semver"])):
+            yield Violation(item, f"follows semver {reference['semver']!r}, {NO_RANGE}")
+        if item.spec["url"].startswith("ssh://") and not item.spec.get("secretRef"):
+            yield Violation(item, "is reached by SSH without a key: name the Secret that has it in spec.secretRef")
+        kept = item.spec.get("sparseCheckout") or []
+        for path, applier in _appliers(cluster).items():
+            if kept and not any(PurePosixPath(path).is_relative_to(PurePosixPath(folder)) for folder in kept):
+                yield Violation(
+                    item, f"checks out {', '.join(kept)} alone, without {path} of {applier}: add it to sparseCheckout"
+                )
+
+
+def releases_do_not_wait_for_themselves(cluster: Cluster) -> Iterator[Violation]:
+    releases = cluster.of("HelmRelease")
+    needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn") or []] for item in releases}
+    for item in releases:
+        if item.name in _reached(needs, item.name):
+            yield Violation(
+                item, "depends on itself through dependsOn, so Flux would never install it: break the circle"
+            )
+
+
+def times_are_durations(cluster: Cluster) -> Iterator[Violation]:
+    """Those of the kinds whose other fields may be anything."""
+    for item in cluster.objects:
+        for field in TIMES if item.group.endswith(FLUX) and item.kind not in TIMED else ():
+            text = item.spec.get(field)
+            if text is not None and not DURATION.fullmatch(str(text)):
+                yield Violation(
+                    item, f"has spec.{field} {text!r}: a duration is a number and ms, s, m or h, as in 10s or 1m30s"
+                )
 
 
 def what_is_kept_has_a_namespace_that_is(cluster: Cluster) -> Iterator[Violation]:
@@ -206,6 +358,8 @@ def _is_kept(item: Object) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
+    what_flux_applies_stays_what_it_is,
+    git_repositories_say_what_they_follow,
     kustomizations_find_what_they_apply,
     everything_is_applied_once,
     dependencies_are_ready_in_time,
@@ -213,5 +367,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_suspended,
     nothing_waits_for_what_it_applies,
     what_flux_reads_is_there,
+    releases_do_not_wait_for_themselves,
+    times_are_durations,
     what_is_kept_has_a_namespace_that_is,
 )

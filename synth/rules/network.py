@@ -51,7 +51,7 @@ def network_policies_say_what_they_mean(cluster: Cluster) -> Iterator[Violation]
 
 def _problems(cluster: Cluster, policy: Object) -> Iterator[str]:
     selector = policy.spec.get("podSelector")
-    if not cluster.has_chosen(policy.namespace, selector):
+    if not cluster.has_chosen(policy.namespace, selector) and not _has_pods_of_a_chart(cluster, policy.namespace):
         labels = shown_selector(selector)
         yield (
             f"selects {f'pods with {labels}' if labels else 'all pods'} in namespace {policy.namespace}, "
@@ -70,6 +70,11 @@ def _problems(cluster: Cluster, policy: Object) -> Iterator[str]:
                 yield from wrong
             elif direction == "Ingress":
                 yield from _problems_of_open_ports(cluster, policy, rule)
+
+
+def _has_pods_of_a_chart(cluster: Cluster, namespace: str) -> bool:
+    """Whether a release puts pods into a namespace, whose labels its chart alone knows."""
+    return any(namespace == item.spec.get("targetNamespace", item.namespace) for item in cluster.of("HelmRelease"))
 
 
 def _problems_of_peers(cluster: Cluster, home: str, direction: str, rule: Document) -> Iterator[str]:

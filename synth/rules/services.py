@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from synth.cluster import Cluster, Rule, Violation, shown
+from synth.cluster import Cluster, Provided, Rule, Violation, shown
+from synth.manifest import Document
 from synth.pods import containers, port_names
+from synth.tree import Object
 
 
 def services_reach_one_workload(cluster: Cluster) -> Iterator[Violation]:
@@ -31,4 +33,45 @@ def services_reach_one_workload(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
-RULES: tuple[Rule, ...] = (services_reach_one_workload,)
+def who_names_a_service_finds_it(cluster: Cluster) -> Iterator[Violation]:
+    """The Service that gives a StatefulSet's pods their names, and those that an Ingress leads to."""
+    for item in cluster.of("StatefulSet"):
+        name = item.spec.get("serviceName")
+        if name and not cluster.find("Service", item.namespace, name):
+            yield Violation(
+                item, f"takes the names of its pods from Service {name}, {cluster.unknown('Service', item.namespace)}"
+            )
+    for item in cluster.of("Ingress"):
+        kind = item.spec.get("ingressClassName")
+        if kind and not cluster.find("IngressClass", "", kind):
+            yield Violation(item, f"is of IngressClass {kind}, {cluster.unknown('IngressClass', '')}")
+        paths = [path for rule in item.spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
+        backends = [item.spec.get("defaultBackend") or {}, *(path.get("backend") or {} for path in paths)]
+        for backend in (backend["service"] for backend in backends if "service" in backend):
+            service = cluster.find("Service", item.namespace, backend["name"])
+            if service is None:
+                unknown = cluster.unknown("Service", item.namespace)
+                yield Violation(item, f"leads to Service {backend['name']}, {unknown}")
+            elif (port := _port(backend)) not in (offered := _offered(service)):
+                known = ", ".join(map(str, offered))
+                yield Violation(item, f"leads to port {port} of Service {backend['name']}, which offers {known}")
+
+
+def _port(backend: Document) -> str | int | None:
+    port = backend.get("port") or {}
+    found: str | int | None = port.get("number") or port.get("name")
+    return found
+
+
+def _offered(service: Object | Provided) -> list[str | int]:
+    """What a port of a Service may be called: its number, and its name where it has one."""
+    if isinstance(service, Provided):
+        return list(service.ports)
+    ports = service.spec.get("ports") or []
+    return [*(port["port"] for port in ports), *(port["name"] for port in ports if port.get("name"))]
+
+
+RULES: tuple[Rule, ...] = (
+    services_reach_one_workload,
+    who_names_a_service_finds_it,
+)

@@ -131,6 +131,14 @@ spec:
   path: ./deploy/apps
   prune: true
   dependsOn: [{name: platform}]
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec:
+  sourceRef: {kind: GitRepository, name: flux-system}
+  path: ./deploy/flux
+  prune: true
 """
 
 PROVIDED = (
@@ -175,17 +183,19 @@ def put(document: Document, path: str, value: Any) -> None:
 
 
 def tree(documents: list[Document]) -> Tree:
-    """Each document in a file of its own below deploy/apps/wiki, Flux's below deploy/platform/wiki."""
+    """Each document in a file of its own below deploy/apps/wiki, Flux's below deploy/flux/wiki."""
     files = {
         f"deploy/{_unit(document)}/wiki/{index}.yaml": File((document,), WIKI)
         for index, document in enumerate(documents)
     }
-    listings = {f"deploy/{folder}/kustomization.yaml": File((KUSTOMIZATION,), WIKI) for folder in ("apps", "platform")}
+    listings = {
+        f"deploy/{folder}/kustomization.yaml": File((KUSTOMIZATION,), WIKI) for folder in ("apps", "platform", "flux")
+    }
     return Tree({**files, **listings})
 
 
 def _unit(document: Document) -> str:
-    return "platform" if document["metadata"].get("namespace") == "flux-system" else "apps"
+    return "flux" if document["metadata"].get("namespace") == "flux-system" else "apps"
 
 
 def said(rules: Iterable[Rule], documents: list[Document], *provided: Provided) -> list[str]:

@@ -465,3 +465,15 @@ def test_what_has_a_token_reaches_the_api_server() -> None:
     assert "has the token of its ServiceAccount and cannot reach the API server" in sentence
     rule = {"to": [block("10.0.0.0/8")], "ports": [{"port": 6443}]}
     assert sentences([*documents, policy("api", podSelector=WIKI_PODS, policyTypes=["Egress"], egress=[rule])]) == []
+
+
+def test_a_policy_may_be_for_the_pods_of_a_chart() -> None:
+    release = {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "store", "namespace": "flux-system"},
+        "spec": {"targetNamespace": "wiki"},
+    }
+    documents = [*environment(), policy("store", podSelector=FOR_OTHER, policyTypes=["Ingress"])]
+    assert len(sentences(documents)) == 1
+    assert sentences([*documents, release]) == []
