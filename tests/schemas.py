@@ -24,6 +24,12 @@ def errors(document: Document) -> list[str]:
     return []
 
 
+def has_schema(document: Document) -> bool:
+    """Whether the schema of an object's kind is here: of custom ones, of those that imports/crds has."""
+    group, _, version = document["apiVersion"].rpartition("/")
+    return "." not in group.removesuffix(".k8s.io") or (group, version, document["kind"]) in _custom_validators()
+
+
 @cache
 def _custom_validators() -> dict[tuple[str, str, str], Draft202012Validator]:
     return {key: Draft202012Validator(schema) for key, schema in custom_schemas().items()}
