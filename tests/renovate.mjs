@@ -1,8 +1,7 @@
 // What Renovate's custom managers find in a file, and what they make of it: its own patterns, in the language that
 // they are written for. https://docs.renovatebot.com/modules/manager/regex/
-import { readFileSync } from "node:fs";
-
-const { managers, path, text, upgrade } = JSON.parse(readFileSync(0, "utf8"));
+// A question is a line of JSON, an answer too, so that one process answers all of them.
+import { createInterface } from "node:readline";
 
 const all = (pattern, part) => [...part.matchAll(new RegExp(pattern, "g"))];
 
@@ -26,7 +25,7 @@ function filled(template, fields) {
     .replace(/\{\{\{(\w+)\}\}\}/g, (_, name) => fields[name]);
 }
 
-function raise(manager, { groups, replaced }) {
+function raise(manager, { groups, replaced }, upgrade) {
   const newDigest = groups.currentDigest && upgrade.newDigest;
   if (manager.autoReplaceStringTemplate) {
     return filled(manager.autoReplaceStringTemplate, { ...groups, newValue: upgrade.newValue, newDigest });
@@ -35,14 +34,20 @@ function raise(manager, { groups, replaced }) {
   return newDigest ? raised.replaceAll(groups.currentDigest, newDigest) : raised;
 }
 
-const dependencies = [];
-let raised = text;
-for (const manager of managers) {
-  if (!manager.managerFilePatterns.some((item) => new RegExp(item.replace(/^\/|\/$/g, "")).test(path))) continue;
-  for (const match of find(manager, text)) {
-    const { depName = manager.depNameTemplate, currentValue, currentDigest } = match.groups;
-    dependencies.push({ depName, currentValue, currentDigest });
-    if (upgrade) raised = raised.replace(match.replaced, () => raise(manager, match));
+function answer({ managers, path, text, upgrade }) {
+  const dependencies = [];
+  let raised = text;
+  for (const manager of managers) {
+    if (!manager.managerFilePatterns.some((item) => new RegExp(item.replace(/^\/|\/$/g, "")).test(path))) continue;
+    for (const match of find(manager, text)) {
+      const { depName = manager.depNameTemplate, currentValue, currentDigest } = match.groups;
+      dependencies.push({ depName, currentValue, currentDigest });
+      if (upgrade) raised = raised.replace(match.replaced, () => raise(manager, match, upgrade));
+    }
   }
+  return { dependencies, raised };
 }
-process.stdout.write(JSON.stringify({ dependencies, raised }));
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+}

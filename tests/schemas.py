@@ -4,9 +4,14 @@ from functools import cache
 
 import kubernetes_validate
 from jsonschema import Draft202012Validator
+from kubernetes_validate import utils
 
 from scripts.gate.schemas import custom_schemas, kubernetes_version
 from synth.manifest import Document
+
+# Both are read anew for each object, of which there are thousands: the definitions alone have 2 MB.
+utils.all_versions = cache(utils.all_versions)
+utils.schema_contents = cache(utils.schema_contents)
 
 
 def errors(document: Document) -> list[str]:

@@ -1,11 +1,13 @@
 """Renovate's configuration: its own patterns, run by the project's Node, over the project's files and over others."""
 
+import atexit
 import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 import yaml
@@ -40,16 +42,22 @@ class Found(NamedTuple):
 def renovate(path: str, text: str, **upgrade: str) -> tuple[list[Found], str]:
     """What Renovate finds in a text that would be the file `path`, and the text with each of them raised."""
     given = {"managers": MANAGERS, "path": path, "text": text, "upgrade": upgrade or None}
-    done = subprocess.run(
-        [NODE, Path(__file__).with_name("renovate.mjs")],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
+    questions, answers = _node()
+    print(json.dumps(given), file=questions, flush=True)
+    answer = json.loads(answers.readline())
     found = [Found(item["depName"], item["currentValue"], item.get("currentDigest")) for item in answer["dependencies"]]
     return found, answer["raised"]
+
+
+@cache
+def _node() -> tuple[IO[str], IO[str]]:
+    """What the questions go to and the answers come from; it ends when nobody can ask any more."""
+    command = [NODE, Path(__file__).with_name("renovate.mjs")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stdout
+    atexit.register(process.communicate)
+    return process.stdin, process.stdout
 
 
 def raised(path: str) -> list[Found]:
