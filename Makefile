@@ -9,7 +9,7 @@ READY := $(VENV)/.ready node_modules/.ready
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synth check test lint verify format bench imports lock clean
+.PHONY: help setup synth check test slowtest lint verify format bench imports lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -23,8 +23,14 @@ synth: $(READY) ## compile the charts into deploy/
 check: $(VENV)/.ready ## say how deploy/ differs from the charts; write nothing
 	@$(PY) -m scripts check
 
-test: $(READY) ## run the tests
-	@$(PY) -m pytest -n auto
+# Of what the tests import, Python keeps the compiled code, also where a person's shell tells it not to.
+test slowtest: export PYTHONDONTWRITEBYTECODE =
+
+test: $(READY) ## run the tests, but for the slow ones
+	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow'
+
+slowtest: $(READY) ## run the tests that use OpenTofu or the judges of make verify, or try every mistake in full
+	@$(PY) -m pytest -n auto --dist worksteal -m slow
 
 lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff check

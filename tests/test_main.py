@@ -83,11 +83,11 @@ def workshop(house: Path, tmp_path: Path) -> Workshop:
     ],
 )
 def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, path: str, edit: tuple[str, str], sentence: str
+    workshop: Workshop, path: str, edit: tuple[str, str], sentence: str
 ) -> None:
     before = workshop.deployed()
     workshop.edit(path, *edit)
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.code == 1
     assert sentence in ended.err
     assert "Traceback" not in ended.err
@@ -95,29 +95,27 @@ def test_a_mistake_in_a_chart_is_a_sentence_and_leaves_deploy_alone(
     assert workshop.deployed() == before
 
 
-def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(workshop: Workshop) -> None:
     environments, wiki = "facts/environments.py", "charts/apps/graphwiki.py"
     workshop.edit(wiki, "import App,", "import App, Replicas,")
     workshop.edit(wiki, "local_state=True)", "local_state=True, replicas=Replicas(2, 5))")
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.err.startswith(
         "graphwiki cannot have 2 to 5 replicas: its volume graphwiki-data is ReadWriteOnce, which one node alone can "
         "mount: declare it shared, on a storage class that can, or leave it at 1 (charts/apps/graphwiki.py line "
     )
     workshop.edit(wiki, 'full="20Gi"))', 'full="20Gi"), shared=True)')
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.err.startswith("volume graphwiki-data cannot be shared: local has no shared_storage_class")
     text = (workshop.root / environments).read_text()
     (workshop.root / environments).write_text(text.replace("tier=", 'shared_storage_class="shared",\n    tier='))
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.err.startswith(
         "graphwiki cannot have 2 to 5 replicas: it keeps state in its process, which the other pods would not see: "
         "move that state out of the process, or leave it at 1 (charts/apps/graphwiki.py line "
     )
     workshop.edit(wiki, "local_state=True, ", "")
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.code == 0, ended.err
     assert "  added      deploy/production/apps/graphwiki/hpa.yaml\n" in ended.err
     deployment = (workshop.root / "deploy/production/apps/graphwiki/deployment.yaml").read_text()
@@ -133,11 +131,9 @@ def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: 
     assert len(ended.err.splitlines()) == 1
 
 
-def test_a_run_without_changes_says_so_and_is_quiet_otherwise(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_changes_says_so_and_is_quiet_otherwise(workshop: Workshop) -> None:
     before = workshop.deployed()
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert (ended.code, ended.out) == (0, "")
     assert ended.err.endswith(" files unchanged\n")
     assert len(ended.err.splitlines()) == 1
@@ -175,23 +171,21 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
     assert workshop.check().code == 0
 
 
-def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop) -> None:
     shutil.rmtree(workshop.root / "deploy/platform")
     (workshop.root / "deploy/platform").write_text("in the way\n")
     (workshop.root / "deploy/apps/kustomization.yaml").unlink()
     before = workshop.deployed()
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.code == 3
     assert "deploy/platform cannot be written: File exists; everything is left as it was" in ended.err
     assert workshop.deployed() == before
 
 
-def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Workshop) -> None:
     components = workshop.root / "deploy/flux/flux-system/gotk-components.yaml"
     components.unlink()
-    ended = workshop.compile(monkeypatch)
+    ended = workshop.compile()
     assert ended.code == 1
     assert ended.err == (
         "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: "

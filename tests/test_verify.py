@@ -91,6 +91,9 @@ COMMENTS = [
 """Every place where a tool is told in a comment to overlook something, ruff's and mypy's aside."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     workshop = Workshop.at(tmp_path)

@@ -1,15 +1,20 @@
 """A working copy of the project in a temporary folder, to make mistakes in and run commands in as a person would."""
 
+import contextlib
 import importlib
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
+import synth.publish as publishing
 from synth import ROOT
 
 COPIED = (
@@ -77,18 +82,29 @@ class Workshop:
     def synth(self) -> Ended:
         return self.run(sys.executable, "main.py")
 
-    def compile(self, monkeypatch: pytest.MonkeyPatch) -> Ended:
-        """What `synth` does, in this process and with its Node: the copy's charts instead of the project's."""
-        for name in _modules_of_a_definition():
-            monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setattr(sys, "path", [str(self.root), *sys.path])
-        monkeypatch.setattr(sys, "dont_write_bytecode", True)
-        importlib.invalidate_caches()
-        try:
-            code, said = importlib.import_module("main").compiled(self.root)
-        finally:
+    def compile(self, environments: int | None = None) -> Ended:
+        """What `synth` does, in this process and with its Node: the copy's charts instead of the project's.
+
+        With a number, only so many environments are compiled, and nothing is published: it would be a part.
+        """
+        with pytest.MonkeyPatch.context() as patch:
             for name in _modules_of_a_definition():
-                del sys.modules[name]
+                patch.delitem(sys.modules, name)
+            patch.setattr(sys, "path", [str(self.root), *sys.path])
+            patch.setattr(sys, "dont_write_bytecode", True)
+            patch.setattr(SourceFileLoader, "source_to_code", _code_of)
+            importlib.invalidate_caches()
+            if environments is not None:
+                patch.setattr(publishing, "publish", lambda *_: [])
+                # What is wrong in it is told below.
+                with contextlib.suppress(Exception):
+                    compose = importlib.import_module("charts.compose")
+                    patch.setattr(compose, "ENVIRONMENTS", compose.ENVIRONMENTS[:environments])
+            try:
+                code, said = importlib.import_module("main").compiled(self.root)
+            finally:
+                for name in _modules_of_a_definition():
+                    del sys.modules[name]
         return Ended(code, "", f"{said}\n")
 
     def check(self) -> Ended:
@@ -97,6 +113,16 @@ class Workshop:
     def deployed(self) -> dict[str, bytes]:
         deploy = self.root / "deploy"
         return {p.relative_to(deploy).as_posix(): p.read_bytes() for p in deploy.rglob("*") if p.is_file()}
+
+
+def _code_of(_: SourceFileLoader, data: bytes, path: str, **__: object) -> CodeType:
+    return _compiled(bytes(data), path)
+
+
+@cache
+def _compiled(data: bytes, path: str) -> CodeType:
+    """The code of a module: between two compiles most of them are the same, to the byte."""
+    return compile(data, path, "exec", dont_inherit=True)
 
 
 def _modules_of_a_definition() -> list[str]:

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.charts.properties import PROPERTIES, Deployed, Property, deployed, trees
+from tests.charts.properties import PROPERTIES, Deployed, deployed, trees
 from tests.deployed import APPS, DEPLOY
 
 EVERY_APP = deployed(DEPLOY)
 
 
-@pytest.mark.parametrize("holds", PROPERTIES, ids=lambda holds: str(holds.__name__))
 @pytest.mark.parametrize("app", EVERY_APP, ids=str)
-def test_every_app(app: Deployed, holds: Property) -> None:
-    holds(app)
+def test_every_app(app: Deployed) -> None:
+    for holds in PROPERTIES:
+        holds(app)
 
 
 def test_every_environment_has_every_app() -> None:

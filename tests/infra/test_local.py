@@ -39,10 +39,13 @@ def terraform() -> str | None:
     return str(built) if built.exists() else shutil.which("tofu") or shutil.which("terraform")
 
 
-pytestmark = pytest.mark.skipif(
-    terraform() is None,
-    reason="neither OpenTofu nor Terraform is installed; `python -m scripts tofu` builds it where there is Go",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        terraform() is None,
+        reason="neither OpenTofu nor Terraform is installed; `python -m scripts tofu` builds it where there is Go",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit.name))
-def test_it_compiles_and_what_it_gives_is_as_every_app(
-    judged: Judged, monkeypatch: pytest.MonkeyPatch, edit: RightEdit
-) -> None:
+def test_it_compiles_and_what_it_gives_is_as_every_app(judged: Judged, edit: RightEdit) -> None:
     workshop = judged.workshop
     with edit.made(workshop):
-        ended = workshop.compile(monkeypatch)
+        ended = workshop.compile()
         assert ended.code == 0, ended.err
         apps = deployed(workshop.root / "deploy")
         assert not edit.app or edit.app in {app.name for app in apps}
