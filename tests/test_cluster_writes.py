@@ -111,7 +111,6 @@ OPTIONS = {"--env": "local", "--from": "local", "--to": "local"}
 ARGUMENTS = {
     "app": next(app for app in APPS if app in images()[OPTIONS["--env"]]),
     "target": "registry.example.com/graphwiki/graphwiki:1.4.0",
-    "page": "wiki",
     "version": "1.4.0",
 }
 """What commands are called with that must be told something."""
@@ -121,7 +120,7 @@ LEAVES = {" ".join(path): command for path, command in leaves(cli)}
 def in_commands(desk: Desk, name: str) -> Iterator[Line]:
     """What a command would run, with none and with all of its switches."""
     parameters = LEAVES[name].params
-    arguments = [ARGUMENTS[p.name or ""] for p in parameters if isinstance(p, click.Argument)]
+    arguments = [ARGUMENTS[p.name or ""] for p in parameters if isinstance(p, click.Argument) and p.required]
     switches = [p.opts[0] for p in parameters if isinstance(p, click.Option) and p.is_flag and p.name != "dry_run"]
     arguments += [
         word
