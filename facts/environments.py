@@ -24,7 +24,7 @@ from facts.forms import (
 from facts.layout import UNITS
 from synth.forms import PortNumber, formed
 
-# Yours to set before a real roll-out: as long as one of them is an example.com name, `python -m scripts doctor` says
+# Yours to set before a real roll-out: as long as one of them is an example.com name, `./gw doctor` says
 # so. The digests of images.yaml are the only other values of that sort.
 DOMAIN = "graphwiki.example.com"
 GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"

@@ -11,7 +11,7 @@ FLUX_FOLDER = f"flux/{SYNC_NAME}"
 
 # The names that `flux bootstrap --path=deploy/flux` writes and expects.
 COMPONENTS_FILE = "gotk-components.yaml"
-"""Flux's install manifest; `python -m scripts refresh flux` makes it."""
+"""Flux's install manifest; `./gw refresh flux` makes it."""
 SYNC_FILE = "gotk-sync.yaml"
 
 

@@ -1,1 +1,1 @@
-"""Shell-outs for people: `python -m scripts --help`."""
+"""Shell-outs for people: `./gw --help`."""

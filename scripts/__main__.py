@@ -1,4 +1,4 @@
-"""`python -m scripts`: the commands.
+"""`./gw`: the commands.
 
 Exit codes: 0 done, 1 the definition or the tree is wrong, 2 the command line is wrong, 3 a tool or cluster is
 missing or failed, 130 stopped by the person.
@@ -9,7 +9,7 @@ import sys
 try:
     import click
 except ModuleNotFoundError:
-    print("click is not installed: run `make setup`, and use .venv/bin/python -m scripts", file=sys.stderr)  # noqa: T201
+    print("click is not installed: run `make setup`, and use ./gw", file=sys.stderr)  # noqa: T201
     sys.exit(3)
 
 from scripts import options
@@ -19,6 +19,7 @@ from scripts.cluster.flux import flux
 from scripts.cluster.image import image
 from scripts.cluster.local import cluster
 from scripts.cluster.up import up
+from scripts.completion import NAME, VARIABLE, completion
 from scripts.definition.check import check
 from scripts.definition.diff import diff
 from scripts.definition.environments import environments
@@ -28,7 +29,7 @@ from scripts.gate.bench import bench
 from scripts.gate.refresh import refresh
 from scripts.gate.tofu import tofu
 from scripts.gate.verify import verify
-from synth.runtime import explained
+from synth.explain import explained
 
 INTERRUPTED = 130
 """The exit code of what a person stopped, by Ctrl-C or by answering no; shells have it for the former."""
@@ -44,6 +45,7 @@ COMMANDS = (
     *(image, release, promote, deploy),
     *(flux, logs, open_),
     *(check, diff, review, environments, bench, refresh, tofu, verify),
+    completion,
 )
 for command in COMMANDS:
     cli.add_command(command)
@@ -52,7 +54,7 @@ for command in COMMANDS:
 def execute(arguments: list[str]) -> int:
     """Run one command line; the exit code. What went wrong is said on standard error."""
     try:
-        cli.main(arguments, prog_name="python -m scripts", standalone_mode=False)
+        cli.main(arguments, prog_name=NAME, complete_var=VARIABLE, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

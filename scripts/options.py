@@ -1,11 +1,14 @@
 """The options that commands share."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from facts.environments import ENVIRONMENTS, LOCAL, Environment
+from synth import ROOT
 
 NAMES = click.Choice([item.name for item in ENVIRONMENTS])
 
@@ -50,6 +53,11 @@ def environment_named(option: str, parameter: str) -> Callable[[Command], Comman
 def environment_argument(parameter: str) -> Callable[[Command], Command]:
     """The name of an environment as an argument."""
     return click.argument(parameter, type=NAMES, callback=_environment, metavar=parameter.upper())
+
+
+def from_root(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """A path that a person gave, as it is from the project's folder, in which every program runs."""
+    return path if path is None or path.is_absolute() else Path(os.path.relpath(path, ROOT))
 
 
 class Declined(Exception):  # noqa: N818, an answer and no error

@@ -61,7 +61,9 @@ class Programs:
         environment: Mapping[str, str] | None = None,
         hint: str = "",
     ) -> None:
-        """Echo a command and run it; its output streams through. `hint` says what to look at if it fails.
+        """Echo a command and run it in `cwd`, the project's folder by default; its output streams through.
+
+        `hint` says what to look at if it fails.
 
         Raises:
             ToolError: the tool is not on PATH, or it ends with another exit code than 0.
@@ -100,7 +102,7 @@ class Programs:
         if self.dry_run:
             return None
         try:
-            process = subprocess.Popen(arguments, cwd=cwd, env=environment, stdout=stdout, text=True)
+            process = subprocess.Popen(arguments, cwd=cwd or ROOT, env=environment, stdout=stdout, text=True)
         except FileNotFoundError:
             raise ToolError(f"{arguments[0]} is not on PATH: install {wanted(arguments[0])}") from None
         with process:

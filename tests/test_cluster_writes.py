@@ -134,7 +134,7 @@ def in_commands(desk: Desk, name: str) -> Iterator[Line]:
         ended = desk.run(*name.split(), *arguments, *given, "--dry-run")
         assert ended.code == 0, ended.err
         for line in re.findall(r"^\$ (kubectl .+)$", ended.err, re.MULTILINE):
-            yield Line(words(line), f"python -m scripts {name}")
+            yield Line(words(line), f"./gw {name}")
 
 
 def judged(line: Line) -> str:

@@ -23,7 +23,7 @@ PAGE = DOCUMENT.read_text("utf-8")
 
 
 def test_its_table_is_that_of_the_environments() -> None:
-    assert with_table(PAGE) == PAGE, "run `python -m scripts environments --write`"
+    assert with_table(PAGE) == PAGE, "run `./gw environments --write`"
 
 
 def test_the_command_prints_the_same_table(desk: Desk) -> None:
@@ -32,7 +32,7 @@ def test_the_command_prints_the_same_table(desk: Desk) -> None:
 
 
 def test_helm_gets_what_the_environments_say() -> None:
-    assert differing() == [], "run `python -m scripts environments --write`"
+    assert differing() == [], "run `./gw environments --write`"
     for environment in ENVIRONMENTS:
         values = yaml.safe_load((HELM_VALUES / f"{environment.name}.yaml").read_text("utf-8"))
         assert values == {"global": {"hub": environment.istio_hub}}

@@ -226,9 +226,8 @@ def test_a_review_that_is_too_long_ends_at_a_line_and_says_so(tmp_path: Path) ->
 def test_what_nobody_has_acknowledged_is_red_after_the_comment(
     tmp_path: Path, code: int, page: str, ends: int, output: str
 ) -> None:
-    tools = StandIns(tmp_path / ".venv" / "bin")
-    tools.folder.mkdir(parents=True)
-    tools.put("python", f"print({page!r}) if {page!r} else None\nsys.exit({code})")
+    tools = StandIns(tmp_path)
+    tools.put("gw", f"print({page!r}) if {page!r} else None\nsys.exit({code})")
     given, text = tmp_path / "output", "a `$(text)`\n%s"
     given.write_text("")
     variables = {"BASE": "main", "TEXT": text, "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(given)}
@@ -236,7 +235,7 @@ def test_what_nobody_has_acknowledged_is_red_after_the_comment(
     assert (ended.code, given.read_text("utf-8")) == (ends, output)
     assert (tmp_path / "text.md").read_text("utf-8") == f"{text}\n"
     (call,) = tools.calls()
-    assert call.startswith("python -m scripts review --base origin/main --text ")
+    assert call.startswith("gw review --base origin/main --text ")
 
 
 @pytest.mark.parametrize(("open_", "ends"), [("0", 0), ("1", 1), ("", 1)])
@@ -368,14 +367,13 @@ def test_a_release_that_staging_runs_is_not_asked_for(tmp_path: Path) -> None:
 
 def looked(folder: Path, said: str, code: int) -> tuple[Ended, str]:
     """How the step ends that looks at the versions, when doctor says a text; and what it gives to the next job."""
-    tools = StandIns(folder / ".venv" / "bin")
-    tools.folder.mkdir(parents=True)
-    tools.put("python", f"print({said!r})\nsys.exit({code})")
+    tools = StandIns(folder)
+    tools.put("gw", f"print({said!r})\nsys.exit({code})")
     output = folder / "output"
     output.write_text("")
     script = step("support", "look", "Look at what is supported, and for how long")["run"]
     ended = run(script, folder, os.environ["PATH"], GITHUB_OUTPUT=str(output))
-    assert tools.calls() == ["python -m scripts doctor --support"]
+    assert tools.calls() == ["gw doctor --support"]
     match = re.fullmatch(r"text<<(\w+)\n(.*)\1\n", output.read_text("utf-8"), re.DOTALL)
     return ended, match[2] if match else ""
 
@@ -496,7 +494,7 @@ def test_the_page_links_to_what_is_there() -> None:
 
 def test_the_page_names_commands_that_are_there() -> None:
     assert set(re.findall(r"`make (\w+)`", PAGE)) <= TARGETS
-    named = re.findall(r"python -m scripts ([a-z][\w ./-]*[\w/])", PAGE)
+    named = re.findall(r"\./gw ([a-z][\w ./-]*[\w/])", PAGE)
     assert {line.split()[0] for line in named} == {"review", "release", "promote", "image"}
 
 

@@ -188,13 +188,12 @@ def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Worksho
     ended = workshop.compile()
     assert ended.code == 1
     assert ended.err == (
-        "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: "
-        "`python -m scripts refresh flux` does\n"
+        "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: `./gw refresh flux` does\n"
     )
     components.touch()
     told = workshop.check()
     assert told.code == 1
-    assert "gotk-components.yaml: not the pinned version's: `python -m scripts refresh flux` makes it" in told.out
+    assert "gotk-components.yaml: not the pinned version's: `./gw refresh flux` makes it" in told.out
 
 
 def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:

@@ -25,7 +25,7 @@ def test_its_variables_are_those_of_the_environments() -> None:
 def test_what_is_for_every_cluster_names_no_single_one() -> None:
     title = "## Day to day, in every cluster\n"
     section = PAGE.partition(title)[2].partition("\n## ")[0]
-    commands = re.findall(r"`((?:python -m scripts|kubectl|flux) [^`]+)`", section)
+    commands = re.findall(r"`((?:\./gw|kubectl|flux) [^`]+)`", section)
     assert commands
     assert [command for command in commands if "$ENV" not in command and "$CONTEXT" not in command] == []
 

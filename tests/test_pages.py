@@ -67,7 +67,7 @@ def test_the_make_targets_that_it_names_exist(page: str) -> None:
 
 @every_page
 def test_the_commands_of_scripts_that_it_names_exist_with_their_options(page: str) -> None:
-    for line in re.findall(r"python -m scripts ([a-z][\w $./-]*[\w/])", text_of(page)):
+    for line in re.findall(r"\./gw ([a-z][\w $./-]*[\w/])", text_of(page)):
         group: click.Command = cli
         words = shlex.split(line)
         while words and isinstance(group, click.Group):
@@ -79,7 +79,7 @@ def test_the_commands_of_scripts_that_it_names_exist_with_their_options(page: st
 def test_there_are_commands_to_look_at() -> None:
     """A pattern that finds nothing would let everything pass."""
     for page in ("README.md", "docs/operations.md", "docs/environments.md", "docs/ci.md"):
-        assert "python -m scripts " in " ".join(code(text_of(page)))
+        assert "./gw " in " ".join(code(text_of(page)))
         assert re.search(r"\bmake [a-z]+", " ".join(code(text_of(page))))
     assert "kubectl --context " in " ".join(code(text_of("docs/operations.md")))
 

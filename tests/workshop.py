@@ -30,6 +30,7 @@ COPIED = (
     "synth",
     "tests",
     "tools",
+    "gw",
     "main.py",
     "images.yaml",
     "versions.yaml",
@@ -62,7 +63,7 @@ class Workshop:
             if source.is_dir():
                 shutil.copytree(source, root / name, ignore=LEFT_OUT)
             else:
-                shutil.copyfile(source, root / name)
+                shutil.copy(source, root / name)
         for name in SHARED:
             (root / name).symlink_to(ROOT / name)
         return cls(root)

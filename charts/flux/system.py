@@ -71,7 +71,7 @@ class FluxSystem(Chart):
     @staticmethod
     def external_files() -> dict[str, External]:
         """The file that charts do not make, with the line by which the pinned version is known."""
-        return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "python -m scripts refresh flux")}
+        return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "./gw refresh flux")}
 
     def _kustomization(
         self,

@@ -98,7 +98,7 @@ locals {
   platform = "${local.deploy}/platform"
 }
 
-# The same files that Flux owns later: the Gateway and Rancher's route. Applied as `python -m scripts up` applies them:
+# The same files that Flux owns later: the Gateway and Rancher's route. Applied as `./gw up` applies them:
 # Flux takes the fields over, and puts back what Git has.
 resource "null_resource" "platform" {
   triggers = {

@@ -25,8 +25,8 @@ output "rancher_bootstrap_password" {
 output "next" {
   description = "The commands to continue with, from the repository's root."
   value = [
-    ".venv/bin/python -m scripts image build --context PATH-OF-GRAPHWIKI",
-    ".venv/bin/python -m scripts image import",
-    ".venv/bin/python -m scripts flux bootstrap",
+    "./gw image build --context PATH-OF-GRAPHWIKI",
+    "./gw image import",
+    "./gw flux bootstrap",
   ]
 }

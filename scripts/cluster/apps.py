@@ -44,7 +44,7 @@ ANSWER_LIMIT = 180.0
 def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
     """Build the wiki's image, import it, restart the wiki on it and wait until it is there.
 
-    Example: python -m scripts deploy --context ../graphwiki
+    Example: ./gw deploy --context ../graphwiki
     """
     programs = Programs(dry_run)
     build(programs, checkout)
@@ -55,7 +55,7 @@ def deploy(checkout: Path, manifests: bool, dry_run: bool) -> None:
     if manifests:
         click.echo(
             "deploy/ is applied as it is here; where Flux runs and is not suspended, it puts back what Git has at its "
-            "next reconcile: push the change, or run `python -m scripts flux suspend` and then this again",
+            "next reconcile: push the change, or run `./gw flux suspend` and then this again",
             err=True,
         )
 
@@ -70,7 +70,7 @@ def logs(app: str, workload: str | None, environment: Environment, dry_run: bool
 
     Without WORKLOAD it is the one that has the app's name, or else its first.
 
-    Example: python -m scripts logs graphwiki
+    Example: ./gw logs graphwiki
     """
     known = lasting(environment, app)
     chosen = [item for item in known if workload in (None, item.name)]
@@ -86,7 +86,7 @@ def logs(app: str, workload: str | None, environment: Environment, dry_run: bool
         "--container",
         next(container.name for container in chosen[0].containers if not container.first),
         f"--max-log-requests={MOST_PODS}",
-        hint=f"`python -m scripts flux status --env {environment.name}` shows whether the app has arrived",
+        hint=f"`./gw flux status --env {environment.name}` shows whether the app has arrived",
     )
 
 
@@ -96,7 +96,7 @@ def logs(app: str, workload: str | None, environment: Environment, dry_run: bool
 def open_(name: str | None, dry_run: bool) -> None:
     """Open a page of the local cluster in the browser, by its host without the domain; the wiki where none is named.
 
-    Example: python -m scripts open rancher
+    Example: ./gw open rancher
     """
     host = page(name) if name else deployed(LOCAL).app(WIKI).addresses[0].host
     programs = Programs(dry_run)
@@ -116,9 +116,7 @@ def address_of(urls: Mapping[str, str], host: str) -> str:
     try:
         return urls[host]
     except KeyError:
-        raise ToolError(
-            f"Terraform knows no address of {host}: `python -m scripts cluster up` makes the cluster"
-        ) from None
+        raise ToolError(f"Terraform knows no address of {host}: `./gw cluster up` makes the cluster") from None
 
 
 def kubectl(environment: Environment, namespace: str | None = None) -> list[str]:
@@ -139,7 +137,7 @@ def apply_manifests(programs: Programs, environment: Environment) -> None:
             "--force-conflicts",
             "--kustomize",
             f"{environment.path}/{folder}",
-            hint="`python -m scripts cluster status` shows whether the cluster runs",
+            hint="`./gw cluster status` shows whether the cluster runs",
         )
 
 
@@ -156,7 +154,7 @@ def restart(programs: Programs, environment: Environment) -> None:
         "restart",
         _name(wiki),
         KEPT_BY_FLUX,
-        hint="`python -m scripts deploy --manifests` puts the wiki into a cluster where Flux has not",
+        hint="`./gw deploy --manifests` puts the wiki into a cluster where Flux has not",
     )
     wait_for(programs, environment, wiki)
 

@@ -47,7 +47,7 @@ def doctor(environment: Environment, only_support: bool, dry_run: bool) -> None:
     and at its values. Exit code 3 when the local cluster cannot be made, when a tool for the other is missing, or when
     the support of a version has ended; what ends within 60 days is named, for later.
 
-    Example: python -m scripts doctor --env production
+    Example: ./gw doctor --env production
     """
     here = [] if only_support else _commands(environment)
     if dry_run:
@@ -203,7 +203,7 @@ def unset_values(environment: Environment) -> list[Finding]:
         Finding(
             f"digest of {app}",
             "not known yet",
-            f"`python -m scripts release {app} TAG@DIGEST --env {environment.name}` sets it in images.yaml",
+            f"`./gw release {app} TAG@DIGEST --env {environment.name}` sets it in images.yaml",
             later=True,
         )
         for app in unknown_digests(environment)

@@ -29,6 +29,7 @@ def flux() -> None:
 @click.option(
     "--private-key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=options.from_root,
     help="An SSH key that may read the repository. Without it a new one is made, for you to add as a deploy key.",
 )
 @options.dry_run
@@ -38,7 +39,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
 
     Safe to run again. The Git address and the branch are those in facts/environments.py.
 
-    Example: python -m scripts flux bootstrap --private-key-file ~/.ssh/deploy_key
+    Example: ./gw flux bootstrap --private-key-file ~/.ssh/deploy_key
     """
     unset = [] if dry_run else unset_values(environment)
     if unset:
@@ -120,7 +121,7 @@ def _give_access(programs: Programs, environment: Environment, private_key_file:
 def reconcile(environment: Environment, dry_run: bool) -> None:
     """Let Flux fetch the branch and apply the apps now instead of at the next interval.
 
-    Example: python -m scripts flux reconcile
+    Example: ./gw flux reconcile
     """
     _reconcile(Programs(dry_run), environment, "apps")
 
@@ -134,8 +135,8 @@ def _reconcile(programs: Programs, environment: Environment, kustomization: str)
         "--with-source",
         "--context",
         environment.context,
-        hint=f"`python -m scripts flux status --env {environment.name}` says what each Kustomization waits for; a "
-        f"suspended one wants `python -m scripts flux resume --env {environment.name}`",
+        hint=f"`./gw flux status --env {environment.name}` says what each Kustomization waits for; a "
+        f"suspended one wants `./gw flux resume --env {environment.name}`",
     )
 
 
@@ -147,7 +148,7 @@ def suspend(environment: Environment, dry_run: bool) -> None:
 
     New commits wait as well.
 
-    Example: python -m scripts flux suspend --env staging
+    Example: ./gw flux suspend --env staging
     """
     # --all, because `flux suspend` of a name that it does not find only says so and ends with 0.
     Programs(dry_run).run(
@@ -157,7 +158,7 @@ def suspend(environment: Environment, dry_run: bool) -> None:
         "--all",
         "--context",
         environment.context,
-        hint=f"`python -m scripts flux bootstrap --env {environment.name}` installs Flux where it is not",
+        hint=f"`./gw flux bootstrap --env {environment.name}` installs Flux where it is not",
     )
 
 
@@ -167,7 +168,7 @@ def suspend(environment: Environment, dry_run: bool) -> None:
 def resume(environment: Environment, dry_run: bool) -> None:
     """Let Flux apply what Git has again, and wait until it has: what was done by hand is put back.
 
-    Example: python -m scripts flux resume --env staging
+    Example: ./gw flux resume --env staging
     """
     Programs(dry_run).run(
         "flux",
@@ -178,7 +179,7 @@ def resume(environment: Environment, dry_run: bool) -> None:
         "--context",
         environment.context,
         f"--timeout={RESUME_TIMEOUT}",
-        hint=f"`python -m scripts flux status --env {environment.name}` says what each Kustomization waits for",
+        hint=f"`./gw flux status --env {environment.name}` says what each Kustomization waits for",
     )
 
 
@@ -188,7 +189,7 @@ def resume(environment: Environment, dry_run: bool) -> None:
 def status(environment: Environment, dry_run: bool) -> None:
     """Show the state of the source and of every Kustomization, and whether it is suspended.
 
-    Example: python -m scripts flux status
+    Example: ./gw flux status
     """
     programs = Programs(dry_run)
     programs.run("flux", "get", "sources", "git", "--context", environment.context)

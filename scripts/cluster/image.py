@@ -31,11 +31,11 @@ def checkout_option(command: options.Command) -> options.Command:
     )(command)
 
 
-def _checkout(_context: click.Context, _option: click.Parameter, folder: Path) -> Path:
+def _checkout(context: click.Context, option: click.Parameter, folder: Path) -> Path | None:
     for needed in ("pyproject.toml", "graphwiki"):
         if not (folder / needed).exists():
             raise click.BadParameter(f"{folder} has no {needed}: name a checkout of the GraphWiki application")
-    return folder
+    return options.from_root(context, option, folder)
 
 
 @click.group()
@@ -49,7 +49,7 @@ def image() -> None:
 def build_command(checkout: Path, dry_run: bool) -> None:
     """Build the image that the local cluster runs.
 
-    Example: python -m scripts image build --context ../graphwiki
+    Example: ./gw image build --context ../graphwiki
     """
     build(Programs(dry_run), checkout)
 
@@ -59,7 +59,7 @@ def build_command(checkout: Path, dry_run: bool) -> None:
 def import_command(dry_run: bool) -> None:
     """Import the built image into the k3d cluster, which cannot see Docker's own images.
 
-    Example: python -m scripts image import
+    Example: ./gw image import
     """
     import_(Programs(dry_run))
 
@@ -70,7 +70,7 @@ def import_command(dry_run: bool) -> None:
 def push(target: str, dry_run: bool) -> None:
     """Push the built image to a registry as TARGET, a repository with a release's tag.
 
-    Example: python -m scripts image push registry.example.com/graphwiki/graphwiki:1.4.0
+    Example: ./gw image push registry.example.com/graphwiki/graphwiki:1.4.0
     """
     match = REMOTE.fullmatch(target)
     if match is None or match["tag"] == "latest":
@@ -80,7 +80,7 @@ def push(target: str, dry_run: bool) -> None:
             param_hint="TARGET",
         )
     programs = Programs(dry_run)
-    programs.run("docker", "tag", reference(), target, hint="`python -m scripts image build` makes the image")
+    programs.run("docker", "tag", reference(), target, hint="`./gw image build` makes the image")
     programs.run("docker", "push", target, hint=f"`docker login {target.partition('/')[0]}` lets you in")
 
 
@@ -117,5 +117,5 @@ def import_(programs: Programs) -> None:
         reference(),
         "--cluster",
         k3d_cluster(),
-        hint="`python -m scripts cluster status` shows whether the cluster runs",
+        hint="`./gw cluster status` shows whether the cluster runs",
     )

@@ -29,7 +29,7 @@ def up(dry_run: bool, yes: bool) -> None:
 
     Safe to run again: a second run changes nothing, a run after a failure continues.
 
-    Example: python -m scripts cluster up
+    Example: ./gw cluster up
     """
     apply(Programs(dry_run), yes=yes)
 
@@ -40,7 +40,7 @@ def up(dry_run: bool, yes: bool) -> None:
 def down(dry_run: bool, yes: bool) -> None:
     """Destroy the cluster and everything in it, the wiki's pages too.
 
-    Example: python -m scripts cluster down --yes
+    Example: ./gw cluster down --yes
     """
     if not (yes or dry_run):
         options.ask(f"Destroy the cluster {LOCAL.context} with all its data?")
@@ -67,10 +67,10 @@ def down(dry_run: bool, yes: bool) -> None:
 def status(dry_run: bool) -> None:
     """Show the cluster, its nodes and workloads, and the addresses.
 
-    Example: python -m scripts cluster status
+    Example: ./gw cluster status
     """
     programs = Programs(dry_run)
-    programs.run("k3d", "cluster", "list", k3d_cluster(), hint="`python -m scripts cluster up` makes the cluster")
+    programs.run("k3d", "cluster", "list", k3d_cluster(), hint="`./gw cluster up` makes the cluster")
     programs.run("kubectl", "--context", LOCAL.context, "get", "nodes")
     programs.run("kubectl", "--context", LOCAL.context, "get", "deployments", "--all-namespaces")
     for url in urls(programs).values():

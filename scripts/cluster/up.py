@@ -23,10 +23,10 @@ def up(checkout: Path, dry_run: bool, yes: bool) -> None:
     """Make the cluster, build the wiki, deploy everything, and see the pages answer.
 
     Safe to run again: what is there stays, a run after a failure continues. Flux is not part of it, because it
-    follows a repository of yours: `python -m scripts flux bootstrap` is the step after. Once it runs, it puts back what
+    follows a repository of yours: `./gw flux bootstrap` is the step after. Once it runs, it puts back what
     Git has: docs/operations.md says what lasts.
 
-    Example: python -m scripts up --context ../graphwiki
+    Example: ./gw up --context ../graphwiki
     """
     programs = Programs(dry_run)
     if not dry_run:

@@ -4,8 +4,8 @@ import click
 
 from scripts.programs import ROOT
 from synth import DefinitionError
+from synth.node import start
 from synth.publish import State, compare
-from synth.runtime import start
 
 ADVICE = {
     State.MISSING: "missing, run `make synth`",
@@ -21,7 +21,7 @@ def check() -> None:
 
     Exit code 0 when nothing differs, 1 when something does.
 
-    Example: python -m scripts check
+    Example: ./gw check
     """
     start()
     from charts.compose import compile_platform

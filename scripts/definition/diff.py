@@ -6,8 +6,8 @@ from facts.environments import Environment
 from facts.layout import root_of
 from scripts import options
 from synth.diff import Change, as_text, compare_objects, counts, hosts
+from synth.node import start
 from synth.report import as_markdown
-from synth.runtime import start
 
 COLOURS = {Change.ADDED: "green", Change.REMOVED: "red", Change.CHANGED: None, None: None}
 
@@ -22,7 +22,7 @@ def diff(first: Environment, second: Environment, markdown: bool) -> None:
     Compares what the charts give now, not what is in deploy/. A + is only in the second environment, a - only in the
     first.
 
-    Example: python -m scripts diff local production
+    Example: ./gw diff local production
     """
     start()
     from charts.compose import compile_platform

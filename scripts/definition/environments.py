@@ -13,10 +13,8 @@ from synth.publish import write_file
 
 DOCUMENT = ROOT / "docs" / "environments.md"
 HELM_VALUES = ROOT / "infra" / "environments"
-HEADER = (
-    "# Generated from facts/environments.py by `python -m scripts environments --write`. Change that, not this file.\n"
-)
-BEGIN, END = "<!-- begin: python -m scripts environments -->", "<!-- end -->"
+HEADER = "# Generated from facts/environments.py by `./gw environments --write`. Change that, not this file.\n"
+BEGIN, END = "<!-- begin: ./gw environments -->", "<!-- end -->"
 
 
 def _hosts(environment: Environment) -> str:
@@ -100,7 +98,7 @@ def _write_helm_values() -> None:
 def environments(write: bool) -> None:
     """Show what differs between the environments, as a Markdown table.
 
-    Example: python -m scripts environments --write
+    Example: ./gw environments --write
     """
     if write:
         write_file(DOCUMENT, with_table(DOCUMENT.read_text("utf-8")))

@@ -11,9 +11,9 @@ from scripts import options
 from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.names import DIGEST, TAG
+from synth.node import start
 from synth.plain import quoted
 from synth.publish import publish, summary, write_file
-from synth.runtime import start
 from synth.tree import Page
 
 RELEASE = re.compile(rf"(?P<tag>{TAG.pattern})(@(?P<digest>{DIGEST.pattern}))?")
@@ -29,7 +29,7 @@ NOT_PLAIN = "images.yaml: {environment}: {app} is not written with a line for ea
 def release(app: str, version: str, environment: Environment, dry_run: bool) -> None:
     """Let an environment run a release of an APP: sets its tag and digest in images.yaml, and compiles deploy/.
 
-    Example: python -m scripts release graphwiki 1.4.0 --env staging
+    Example: ./gw release graphwiki 1.4.0 --env staging
     """
     match = RELEASE.fullmatch(version)
     if match is None:
@@ -52,7 +52,7 @@ def release(app: str, version: str, environment: Environment, dry_run: bool) -> 
 def promote(app: str, source: Environment, target: Environment, dry_run: bool) -> None:
     """Let an environment run the image of an APP that runs in another one: the same repository, tag and digest.
 
-    Example: python -m scripts promote graphwiki --from staging --to production
+    Example: ./gw promote graphwiki --from staging --to production
     """
     running = _running(source, app)
     _running(target, app)
@@ -64,12 +64,12 @@ def promote(app: str, source: Environment, target: Environment, dry_run: bool) -
     if running.digest == UNKNOWN_DIGEST:
         raise DefinitionError(
             f"images.yaml: {source.name} runs {app} {running.tag} with a digest that is not known yet, so nothing can "
-            f"pull it: `python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
+            f"pull it: `./gw release {app} {running.tag}@DIGEST --env {source.name}` first"
         )
     if target.digests and running.digest is None:
         raise DefinitionError(
             f"images.yaml: {source.name} runs {app} {running.tag} without a digest, and {target.name} wants one: "
-            f"`python -m scripts release {app} {running.tag}@DIGEST --env {source.name}` first"
+            f"`./gw release {app} {running.tag}@DIGEST --env {source.name}` first"
         )
     _change(target, app, running, dry_run=dry_run)
 

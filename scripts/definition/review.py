@@ -44,7 +44,7 @@ def review(base: str | None, text: Path | None) -> None:
     show: what the API server refuses, what is deleted or lost, what nobody answers. Each is acknowledged by a line
     `accepts: ...`, which the page prints, in the pull request's text or in accepted.md. Exit code 1 when one is not.
 
-    Example: python -m scripts review --base origin/main
+    Example: ./gw review --base origin/main
     """
     commit = _left(base)
     before, after = _objects(_files_of(commit)), _objects(_files_here())

@@ -12,7 +12,7 @@ import click
 
 from scripts.programs import ROOT
 from synth import ToolError
-from synth.runtime import use_pinned_node
+from synth.node import use_pinned_node
 
 FLOOR = """
 import sys, cdk8s, cdk8s_plus_27
@@ -38,7 +38,7 @@ def bench(rounds: int) -> None:
 
     The floor imports cdk8s and cdk8s-plus-27 and synthesizes one empty chart. Times are medians, in seconds.
 
-    Example: python -m scripts bench --rounds 3
+    Example: ./gw bench --rounds 3
     """
     use_pinned_node()
     with tempfile.TemporaryDirectory() as folder:

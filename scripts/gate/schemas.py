@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
-
 from facts.versions import pinned
 from scripts.programs import CRDS
 from synth import DefinitionError
@@ -55,6 +53,8 @@ def write_schemas(folder: Path) -> list[str]:
 
     https://github.com/yannh/kubeconform#overriding-schemas-location
     """
+    import kubernetes_validate
+
     minor = ".".join(kubernetes_version().split(".")[:2])
     package = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"v{minor}.0-local-strict"
     built_in, custom = folder / "built-in", folder / "custom"

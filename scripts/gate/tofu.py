@@ -33,7 +33,7 @@ def tofu() -> None:
 
     Needs Go and the network, and about five minutes the first time.
 
-    Example: python -m scripts tofu
+    Example: ./gw tofu
     """
     make()
     click.echo(f"{home() / 'tofu'}: OpenTofu {pinned('opentofu')}, with the providers {', '.join(PROVIDERS)}")

@@ -20,7 +20,7 @@ def verify(only: tuple[str, ...]) -> None:
     Builds and installs them below .cache/ the first time, which needs Go and the network and takes some minutes.
     Exit code 1 when one of them has a finding, 3 when one cannot be had.
 
-    Example: python -m scripts verify --only kustomize
+    Example: ./gw verify --only kustomize
     """
     if unknown := [name for name in only if name not in JUDGES]:
         raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(JUDGES)}", param_hint="--only")

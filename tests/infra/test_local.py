@@ -43,7 +43,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         terraform() is None,
-        reason="neither OpenTofu nor Terraform is installed; `python -m scripts tofu` builds it where there is Go",
+        reason="neither OpenTofu nor Terraform is installed; `./gw tofu` builds it where there is Go",
     ),
 ]
 
@@ -105,7 +105,7 @@ def initialized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(ROOT / "versions.yaml", root / "versions.yaml")
     infra = Infra(root, StandIns(root / "bin"), (8080, 8443))
     if not (home() / "tofurc").exists() and infra.run("init", "-input=false").code != 0:
-        pytest.skip("the providers' registry does not answer; `python -m scripts tofu` builds them where there is Go")
+        pytest.skip("the providers' registry does not answer; `./gw tofu` builds them where there is Go")
     return root
 
 

@@ -118,7 +118,7 @@ def test_where_flux_cannot_what_to_do_is_said_for_that_cluster(desk: Desk, comma
     desk.tools.put("flux", "sys.exit('resource is suspended')")
     ended = desk.run("flux", command, "--env", "staging")
     assert ended.code == 3
-    advised = re.findall(r"`python -m scripts (flux \w+) --env staging`", ended.err)
+    advised = re.findall(r"`./gw (flux \w+) --env staging`", ended.err)
     assert (
         advised
         == {
@@ -293,7 +293,7 @@ class TestFluxBootstrap:
             "staging is not ready to be rolled out:",
             f"DOMAIN is still the example wiki.example.com: {where}",
             f"REGISTRY is still the example registry.example.com: {where}",
-            "digest of graphwiki is not known yet: `python -m scripts release graphwiki TAG@DIGEST --env staging` "
+            "digest of graphwiki is not known yet: `./gw release graphwiki TAG@DIGEST --env staging` "
             "sets it in images.yaml",
         ]
         assert desk.calls() == []
@@ -431,10 +431,7 @@ def test_each_failing_step_of_up_ends_it(desk: Desk, capfd: pytest.CaptureFixtur
     desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
     ended = desk.run("up", "--yes")
     assert ended.code == 3
-    assert (
-        f"Terraform knows no address of {hosts(LOCAL)[0]}: `python -m scripts cluster up` makes the cluster"
-        in ended.err
-    )
+    assert f"Terraform knows no address of {hosts(LOCAL)[0]}: `./gw cluster up` makes the cluster" in ended.err
     steps_that_stop(desk, ["up", "--yes"], desk.calls(), capfd)
 
 
@@ -609,7 +606,7 @@ class TestDoctor:
         monkeypatch.setattr(doctor, "_rendered_without_digest", lambda _: [])
         assert ready.run("doctor", "--env", "production").out.endswith(
             "later   digest of wiki: not known yet\n"
-            "        `python -m scripts release wiki TAG@DIGEST --env production` sets it in images.yaml\n"
+            "        `./gw release wiki TAG@DIGEST --env production` sets it in images.yaml\n"
         )
         assert "digest" not in ready.run("doctor", "--env", "staging").out
 

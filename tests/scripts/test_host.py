@@ -212,6 +212,6 @@ def test_a_kernel_without_the_modules_of_istio_is_told(machine: Machine) -> None
 
 def test_each_subject_has_a_row_among_the_symptoms() -> None:
     page = (ROOT / "docs/operations.md").read_text("utf-8").partition("## Troubleshooting by symptom")[2]
-    rows = [row for row in page.splitlines() if row.startswith("|") and "`python -m scripts doctor`" in row]
+    rows = [row for row in page.splitlines() if row.startswith("|") and "`./gw doctor`" in row]
     for word in ("cgroup", "inotify", "memory", "disk", "kernel modules", "file system", "Docker's version", "root"):
         assert any(word in row for row in rows), word

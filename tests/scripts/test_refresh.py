@@ -167,5 +167,5 @@ def test_go_downloads_without_the_callers_flags(workshop: Workshop, tools: Stand
 def test_help_needs_neither_node_nor_cdk8s() -> None:
     ended = Workshop(ROOT).run(sys.executable, "-X", "importtime", "-m", "scripts", "refresh", "flux", "--help")
     assert ended.code == 0
-    assert "Example: python -m scripts refresh flux" in ended.out
+    assert "Example: ./gw refresh flux" in ended.out
     assert "jsii" not in ended.err

@@ -235,7 +235,7 @@ class TestPromote:
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (
             f"images.yaml: staging runs graphwiki 1.3.0 {what}: "
-            "`python -m scripts release graphwiki 1.3.0@DIGEST --env staging` first\n"
+            "`./gw release graphwiki 1.3.0@DIGEST --env staging` first\n"
         )
         assert state(workshop) == before
 

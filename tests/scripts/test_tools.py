@@ -29,7 +29,7 @@ def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[st
 def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([*words, "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert f"Example: python -m scripts {' '.join(words)}" in said
+    assert f"Example: ./gw {' '.join(words)}" in said
 
 
 def test_a_wrong_command_line_is_exit_code_2() -> None:
@@ -42,7 +42,7 @@ def test_a_wrong_command_line_is_exit_code_2() -> None:
 def test_without_its_packages_it_says_what_to_run() -> None:
     ended = Workshop(ROOT).run(sys.executable, "-S", "-m", "scripts", "check", PYTHONPATH="")
     assert ended.code == 3
-    assert ended.err == "click is not installed: run `make setup`, and use .venv/bin/python -m scripts\n"
+    assert ended.err == "click is not installed: run `make setup`, and use ./gw\n"
 
 
 def test_check_of_the_committed_tree_finds_nothing() -> None:

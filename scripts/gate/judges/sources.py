@@ -31,7 +31,7 @@ def opentofu() -> Findings:
 
 
 DEVELOPMENT_OVERRIDES = "Provider development overrides are in effect"
-"""The warning that each run with the providers of `python -m scripts tofu` has."""
+"""The warning that each run with the providers of `./gw tofu` has."""
 
 
 def hadolint() -> Findings:
@@ -45,7 +45,8 @@ def shellcheck() -> Findings:
 
 def _shell_scripts() -> list[Path]:
     """Every file that is a shell script by its first line."""
-    files = (file for folder in SEARCHED for file in _files(f"{folder}/**/*") if (ROOT / file).is_file())
+    found = [file for pattern in ("*", *(f"{folder}/**/*" for folder in SEARCHED)) for file in _files(pattern)]
+    files = [file for file in found if (ROOT / file).is_file()]
     return [file for file in files if SHELL.match((ROOT / file).read_bytes()[:80].decode(errors="replace"))]
 
 
