@@ -45,20 +45,20 @@ def title(item: Object) -> str:
     return f"{item.kind} {item.namespace}/{item.name}" if item.namespace else f"{item.kind} {item.name}"
 
 
-def where(places: Iterable[tuple[str, Object]]) -> list[str]:
-    """A line for each set of objects: in which environments, and which ones."""
-    by_environment: dict[str, list[str]] = {}
-    for environment, item in places:
-        by_environment.setdefault(environment, []).append(title(item))
-    by_objects: dict[tuple[str, ...], list[str]] = {}
+def where(places: Iterable[tuple[str, Object, str]]) -> list[str]:
+    """A line for each set of objects: in which environments, which ones, and what is to be said of each."""
+    by_environment: dict[str, list[tuple[str, str]]] = {}
+    for environment, item, detail in places:
+        by_environment.setdefault(environment, []).append((title(item), detail))
+    by_objects: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for environment, titles in by_environment.items():
         by_objects.setdefault(tuple(titles), []).append(environment)
     lines = []
     for objects, environments in by_objects.items():
         of_kind: dict[str, list[str]] = {}
-        for text in objects:
+        for text, detail in objects:
             kind, _, name = text.partition(" ")
-            of_kind.setdefault(kind, []).append(f"`{name}`")
+            of_kind.setdefault(kind, []).append(f"`{name}` ({detail})" if detail else f"`{name}`")
         named = "; ".join(f"{kind} {', '.join(names)}" for kind, names in of_kind.items())
         lines.append(f"{', '.join(environments)}: {named}" if any(environments) else named)
     return lines
@@ -93,7 +93,7 @@ class Group:
 
     @property
     def where(self) -> list[str]:
-        return where((environment, hazard.item) for environment, hazard in self.places)
+        return where((environment, hazard.item, hazard.detail) for environment, hazard in self.places)
 
 
 def groups(hazards: Iterable[tuple[str, Hazard]]) -> list[Group]:
@@ -243,7 +243,7 @@ def _shared(
         having = found[keys[0]]
         first = having[0][1]
         alone = all(change.item.identity == first.item.identity for _, change in having)
-        lines = where((environment, change.item) for environment, change in having)
+        lines = where((environment, change.item, "") for environment, change in having)
         yield ""
         if first.change is Change.CHANGED:
             fields = (

@@ -162,7 +162,7 @@ def _page(changes: dict[str, list[ObjectChange]], judgement: Judgement) -> Itera
 
 def _deleted(changes: dict[str, list[ObjectChange]]) -> Iterator[str]:
     places = [
-        (name, change.item)
+        (name, change.item, "")
         for name, found in changes.items()
         for change in found
         if change.change is Change.REMOVED and not is_kept(change.item)

@@ -149,11 +149,11 @@ def _kustomization_gone(sides: Sides, item: Object) -> tuple[Hazard, list[Object
     stay = f" What stays is {listed(kept)}." if kept else ""
     if follows:
         what = (
-            f"It is called {code(follows.name)} now. Flux deletes the old one, and with it what that applied: "
-            f"{len(lost)} objects{among}. Whether the new one has taken them over by then is chance.{stay}"
+            f"It is called {code(follows.name)} now. Flux deletes the old one, and with it what that applied"
+            f"{among}. Whether the new one has taken them over by then is chance.{stay}"
         )
     else:
-        what = f"Flux deletes it and with it all that it applied: {len(lost)} objects{among}.{stay}"
+        what = f"Flux deletes it and with it all that it applied{among}.{stay}"
     steps = (
         "To remove all of it: save the data of its volumes first, then acknowledge this.",
         "To rename it, or to split it: set `deletionPolicy: Orphan` in the old one in a first commit.",
@@ -161,7 +161,7 @@ def _kustomization_gone(sides: Sides, item: Object) -> tuple[Hazard, list[Object
         "Put the new one in its place in a second commit: it takes over the objects, which stay.",
     )
     gone = [other for other in taken if sides.now(other) is None]
-    return Hazard(Risk.DELETED, item, what, steps), [item, *gone]
+    return Hazard(Risk.DELETED, item, what, steps, f"{len(lost)} objects"), [item, *gone]
 
 
 def _identities(cluster: Cluster) -> set[tuple[str, str, str, str]]:

@@ -20,11 +20,12 @@ def hazards(sides: Sides) -> Iterator[Hazard]:
                     yield Hazard(
                         Risk.UNPINNED,
                         new,
-                        f"Container {code(name)} had an image with digest {code(had)}; now {code(image)} {became}.",
+                        f"Container {code(name)} had an image with a digest; now it {became}.",
                         (
                             "Copy the digest of the image that is to run, as its registry says it.",
                             "For an image of ours: `release` it, or `promote` the one that was tried.",
                         ),
+                        f"{code(had)} to {code(image)}",
                     )
 
 

@@ -279,7 +279,8 @@ def hazards(sides: Sides, definitions: Iterable[Document]) -> Iterator[Hazard]:
         if refused:
             yield from _hazard(sides, old, new, refused)
         elif maybe:
-            what = f"The CRD has a rule for how {_shown(maybe)} may change: {maybe[0].after}."
+            path, rule = maybe[0].path, maybe[0].after
+            what = f"The CRD has a rule for how {code(path)} may change: {rule}."
             yield Hazard(Risk.REFUSED, new, what, ("Read the rule, and see that the change keeps to it.",), notice=True)
 
 
@@ -334,30 +335,23 @@ def _settled(value: Any, *, amounts: bool = False) -> Any:
 def _hazard(sides: Sides, old: Object, new: Object, refused: list[FieldChange]) -> Iterator[Hazard]:
     owner = applied_by(sides.before, old)
     forced = says(new, "force", "enabled") or bool(owner and owner.spec.get("force"))
-    what = f"{_shown(refused)} cannot be changed once the object is there."
+    steps = remedy(old, [change.path for change in refused])
+    paths = " and ".join(dict.fromkeys(code(change.path) for change in refused))
+    what, detail = f"{paths} cannot be changed once the object is there.", _values(refused)
     if not forced:
         whole = f"Kustomization {code(owner.name)}" if owner else "the folder"
-        yield Hazard(
-            Risk.REFUSED,
-            new,
-            f"{what} The API server refuses it, and Flux applies nothing of {whole} until it is taken back.",
-            remedy(old, [change.path for change in refused]),
-        )
+        what += f" The API server refuses it, and Flux applies nothing of {whole} until it is taken back."
+        yield Hazard(Risk.REFUSED, new, what, steps, detail)
         return
-    what += " The object says `force`, so Flux deletes it and makes it anew"
+    what += " With `force` Flux deletes the object and makes it anew"
     if new.kind in ("PersistentVolumeClaim", "PersistentVolume"):
-        yield Hazard(Risk.LOST, new, f"{what}: the data is gone.", remedy(old, [change.path for change in refused]))
+        yield Hazard(Risk.LOST, new, f"{what}: the data is gone.", steps, detail)
     elif new.kind in SERVING or new.kind in ("Service", "Pod", "CustomResourceDefinition"):
-        yield Hazard(
-            Risk.OUTAGE, new, f"{what}: nothing answers meanwhile.", remedy(old, [change.path for change in refused])
-        )
+        yield Hazard(Risk.OUTAGE, new, f"{what}: nothing answers meanwhile.", steps, detail)
 
 
-def _shown(changes: Iterable[FieldChange]) -> str:
-    return ", ".join(
-        f"{code(change.path)} ({code(change.before or 'nothing')} before, {code(change.after or 'nothing')} now)"
-        for change in changes
-    )
+def _values(changes: Iterable[FieldChange]) -> str:
+    return ", ".join(f"{code(change.before or 'nothing')} to {code(change.after or 'nothing')}" for change in changes)
 
 
 # What a CRD says itself

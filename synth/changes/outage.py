@@ -133,16 +133,22 @@ def _hosts(sides: Sides, explained: frozenset[int]) -> Iterator[Hazard]:
             yield Hazard(
                 Risk.OUTAGE,
                 now or item,
-                f"{hosts} {'moves to ' + moved if moved else 'goes'}: the gateway answers 404 there at once, for every "
-                "bookmark, link and caller that has the old address.",
-                (
-                    f"Serve both hosts in a first commit: {hosts} beside the new one."
-                    if moved
-                    else "Tell whoever uses it, and let the host lead elsewhere first.",
-                    *(("Wait until the new one has DNS and a certificate, and until people use it.",) if moved else ()),
-                    "Remove the old host in a later commit.",
-                ),
+                f"Its host {'moves' if moved else 'goes'}: the gateway answers 404 there at once, for every bookmark, "
+                "link and caller that has the old address.",
+                MOVING if moved else GOING,
+                f"{hosts} to {moved}" if moved else hosts,
             )
+
+
+MOVING = (
+    "Serve both hosts in a first commit, the old one beside the new one.",
+    "Wait until the new one has DNS and a certificate, and until people use it.",
+    "Remove the old host in a later commit.",
+)
+GOING = (
+    "Tell whoever uses it, and let the host lead elsewhere first.",
+    "Remove it in a later commit.",
+)
 
 
 def _hosts_of(item: Object) -> list[str]:

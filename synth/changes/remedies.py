@@ -21,10 +21,9 @@ def _another_name(_: Object, __: Sequence[str]) -> Steps:
     )
 
 
-def _volume(item: Object, paths: Sequence[str]) -> Steps:
+def _volume(_: Object, paths: Sequence[str]) -> Steps:
     if any(path.endswith("requests.storage") for path in paths):
-        size = ((item.spec.get("resources") or {}).get("requests") or {}).get("storage")
-        first = f"Leave the size at {code(size)}: a volume can grow, never shrink."
+        first = "Leave the size as it was: a volume can grow, never shrink."
     else:
         first = "Leave it as it was: the data is on the volume that it has."
     return (

@@ -32,13 +32,15 @@ class Hazard:
     """One thing that a change does to a cluster and that nobody sees in the difference of the files.
 
     `what` says what happens, `steps` what to do instead, one after the other; names and commands stand in backticks
-    in both. A notice need not be acknowledged.
+    in both. `detail` is what differs from one object to the next, as the values before and after. A notice need not be
+    acknowledged.
     """
 
     risk: Risk
     item: Object
     what: str
     steps: tuple[str, ...]
+    detail: str = ""
     notice: bool = False
 
 

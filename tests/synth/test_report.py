@@ -1,5 +1,6 @@
 """What a change does, as Markdown: the same difference once, and what has to be acknowledged on top."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,7 +201,7 @@ def test_many_changes_of_one_environment_alone_are_folded() -> None:
 
 
 def hazard(name: str = "wiki", risk: Risk = Risk.OUTAGE, *, notice: bool = False) -> Hazard:
-    return Hazard(risk, item(name), f"Service `{name}` stops the service.", (f"Ask `{name}`.", "Wait."), notice)
+    return Hazard(risk, item(name), f"Service `{name}` stops the service.", (f"Ask `{name}`.", "Wait."), notice=notice)
 
 
 def acknowledged(hazards: dict[str, list[Hazard]], text: str = "") -> list[str]:
@@ -232,6 +233,14 @@ def test_the_same_hazard_of_many_apps_is_said_once_without_a_name() -> None:
     assert "1. Ask `NAME`." in page
     (line,) = [line for line in page if line.startswith("accepts: ")]
     assert line == "accepts: outage */Service/*/* ..."
+
+
+def test_what_differs_from_place_to_place_stands_with_it() -> None:
+    places = {name: [replace(hazard(), detail=f"`{name}.example.com`")] for name in ("staging", "production")}
+    assert [line for line in acknowledged(places) if line.startswith("**")] == [
+        "**staging: Service `wiki/wiki` (`staging.example.com`)**  ",
+        "**production: Service `wiki/wiki` (`production.example.com`)**  ",
+    ]
 
 
 def test_the_line_that_the_page_offers_acknowledges_all_of_it() -> None:

@@ -75,7 +75,8 @@ def test_what_can_be_made_again_from_the_files_may_go() -> None:
 def test_a_kustomization_that_goes_takes_what_it_applied() -> None:
     after = without(ENVIRONMENT, "Kustomization apps")
     found = the_only(ENVIRONMENT, after, Risk.DELETED)
-    assert "3 objects, among them Deployment `wiki`" in found.what
+    assert found.detail == "3 objects"
+    assert "among them Deployment `wiki`" in found.what
     assert "What stays is Namespace `wiki`, PersistentVolumeClaim `pages`" in found.what
 
 
@@ -104,7 +105,7 @@ def test_a_policy_may_delete_what_prune_would_not(policy: str) -> None:
 def test_a_kustomization_takes_the_kustomizations_that_it_applied() -> None:
     above = [kustomization("root", "flux"), *ENVIRONMENT[1:]]
     found = the_only(above, above[1:], Risk.DELETED)
-    assert "4 objects, among them Deployment `wiki`" in found.what
+    assert found.detail == "4 objects"
 
 
 def test_a_path_that_has_nothing_stops_flux() -> None:

@@ -332,8 +332,9 @@ def test_every_kind_that_is_known_has_a_case() -> None:
 
 def test_it_says_the_field_both_values_and_what_to_do() -> None:
     found = the_only([claim("2Gi")], [claim("1Gi")], Risk.REFUSED)
-    assert "`spec.resources.requests.storage` (`2Gi` before, `1Gi` now)" in found.what
-    assert found.steps[0] == "Leave the size at `2Gi`: a volume can grow, never shrink."
+    assert found.what.startswith("`spec.resources.requests.storage` cannot be changed")
+    assert found.detail == "`2Gi` to `1Gi`"
+    assert found.steps[0] == "Leave the size as it was: a volume can grow, never shrink."
 
 
 KUSTOMIZATION = """
