@@ -93,7 +93,19 @@ class Group:
 
     @property
     def where(self) -> list[str]:
-        return where((environment, hazard.item, hazard.detail) for environment, hazard in self.places)
+        """Where they are, with what differs from one to the next."""
+        return where((name, hazard.item, "" if self.detail else hazard.detail) for name, hazard in self.places)
+
+    @property
+    def sentence(self) -> str:
+        """What happens, and how in this case."""
+        return f"{self.what} ({self.detail}.)" if self.detail else self.what
+
+    @property
+    def detail(self) -> str:
+        """What is to be said of each, if it is the same for all."""
+        details = {hazard.detail for _, hazard in self.places}
+        return details.pop() if len(details) == 1 else ""
 
 
 def groups(hazards: Iterable[tuple[str, Hazard]]) -> list[Group]:
@@ -170,7 +182,7 @@ def hazards_as_markdown(judgement: Judgement, file: str) -> Iterator[str]:
 def _group(group: Group) -> Iterator[str]:
     yield ""
     yield from (f"**{line}**  " for line in group.where)
-    yield from ("", group.what, "")
+    yield from ("", group.sentence, "")
     yield from (f"{number}. {step}" for number, step in enumerate(group.steps, 1))
 
 
@@ -257,6 +269,7 @@ def _shared(
         else:
             what = removed(first.item) if first.change is Change.REMOVED else first.change
             yield from (f"**{line}** {what}  " for line in lines)
+            yield ""
             text = dump([first.item.document]).rstrip() if alone else keys[0][2].rstrip()
             yield from folded(f"{first.item.kind}, in each of them", ["```yaml", *text.splitlines(), "```"])
 

@@ -14,7 +14,7 @@ from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
 from scripts.programs import CRDS, ROOT
 from synth import DefinitionError, ToolError
-from synth.changes import hazards, is_kept
+from synth.changes import deleted, hazards
 from synth.changes.acceptances import Acceptance, read
 from synth.diff import Change, ObjectChange, compare_objects, counts
 from synth.manifest import Document, load
@@ -58,10 +58,11 @@ def review(base: str | None, text: Path | None) -> None:
     changes = {
         name: compare_objects(before.get(tree, []), after.get(tree, []), (tree, tree)) for tree, name in names.items()
     }
-    click.echo("\n".join(_page(changes, judgement)))
+    going = {name: deleted(before.get(tree, []), after.get(tree, [])) for tree, name in names.items()}
+    click.echo("\n".join(_page(changes, judgement, going)))
     if judgement.open:
         raise DefinitionError(
-            "\n".join(f"{'; '.join(group.where)}: {group.what} ({group.line} ...)" for group in judgement.open)
+            "\n".join(f"{'; '.join(group.where)}: {group.sentence} ({group.line} ...)" for group in judgement.open)
         )
 
 
@@ -145,7 +146,9 @@ def _is_object(document: Any) -> bool:
     )
 
 
-def _page(changes: dict[str, list[ObjectChange]], judgement: Judgement) -> Iterator[str]:
+def _page(
+    changes: dict[str, list[ObjectChange]], judgement: Judgement, going: dict[str, list[Object]]
+) -> Iterator[str]:
     yield "## What this changes in the clusters"
     yield ""
     yield "| environment | added | changed | removed | to be acknowledged |"
@@ -155,21 +158,14 @@ def _page(changes: dict[str, list[ObjectChange]], judgement: Judgement) -> Itera
         open_ = sum(environment == name for group in judgement.open for environment, _ in group.places)
         yield f"| {name} | {' | '.join(str(number[change]) for change in Change)} | {open_} |"
     yield from hazards_as_markdown(judgement, ACCEPTED_FILE)
-    yield from _deleted(changes)
+    if any(going.values()):
+        lines = where((name, item, "") for name, items in going.items() for item in items)
+        yield from ("", "**Flux would delete**", "", *(f"- {line}" for line in lines))
     if any(changes.values()):
-        yield from ("", "## What is different", *as_markdown(changes, ("before", "after"), _fate))
+        deleted_ones = {(item.path, item.identity) for items in going.values() for item in items}
 
+        def fate(item: Object) -> str:
+            goes = (item.path, item.identity) in deleted_ones
+            return "removed, Flux would delete it" if goes else "removed here, stays in the cluster"
 
-def _deleted(changes: dict[str, list[ObjectChange]]) -> Iterator[str]:
-    places = [
-        (name, change.item, "")
-        for name, found in changes.items()
-        for change in found
-        if change.change is Change.REMOVED and not is_kept(change.item)
-    ]
-    if places:
-        yield from ("", "**Flux would delete**", "", *(f"- {line}" for line in where(places)))
-
-
-def _fate(item: Object) -> str:
-    return "removed here, stays in the cluster" if is_kept(item) else "removed, Flux would delete it"
+        yield from ("", "## What is different", *as_markdown(changes, ("before", "after"), fate))

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from synth.changes import data, images, immutable, outage
 from synth.changes.deletion import deletions
-from synth.changes.sides import Hazard, Risk, Sides, is_kept
+from synth.changes.sides import Hazard, Risk, Sides
 from synth.manifest import Document
 from synth.tree import Object
 
-__all__ = ["Hazard", "Risk", "hazards", "is_kept"]
+__all__ = ["Hazard", "Risk", "deleted", "hazards"]
 
 
 def hazards(before: Iterable[Object], after: Iterable[Object], definitions: Iterable[Document] = ()) -> list[Hazard]:
@@ -34,3 +34,8 @@ def hazards(before: Iterable[Object], after: Iterable[Object], definitions: Iter
     ]
     order = list(Risk)
     return sorted(found, key=lambda hazard: (hazard.notice, order.index(hazard.risk)))
+
+
+def deleted(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
+    """The objects of before that Flux would delete; what else is no longer there stays in the cluster."""
+    return Sides(before, after).going

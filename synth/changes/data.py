@@ -15,6 +15,8 @@ Claim = tuple[str, str]
 
 def hazards(sides: Sides, explained: frozenset[int]) -> Iterator[Hazard]:
     """Every volume whose data is out of sight; `explained` are the removed objects of which somebody has spoken."""
+    if sides.stopped:
+        return
     yield from _unmounted(sides, explained)
     for old in sides.before.of("StatefulSet"):
         if id(old) not in explained:

@@ -15,6 +15,7 @@ from synth.changes.sides import (
     Sides,
     applied_by,
     code,
+    deletes,
     folder_of,
     is_below,
     is_kept,
@@ -40,15 +41,15 @@ class Deletions(NamedTuple):
 
 def deletions(sides: Sides) -> Deletions:
     """What goes and what is no longer applied."""
-    if whole := _whole_tree(sides):
-        return Deletions([whole], frozenset(map(id, sides.removed)))
+    if whole := list(_whole_tree(sides)):
+        return Deletions(whole, frozenset(map(id, sides.removed)))
     found: list[Hazard] = []
     explained: set[int] = set()
     for hazard, covered in (*_kustomizations(sides), *_namespaces(sides)):
         if id(hazard.item) not in explained:
             found.append(hazard)
         explained |= set(map(id, covered))
-    for item in sides.removed:
+    for item in sides.going:
         if id(item) not in explained and (taking := _with_others(item)):
             found.append(taking)
             explained.add(id(item))
@@ -58,31 +59,27 @@ def deletions(sides: Sides) -> Deletions:
 Covering = Iterator[tuple[Hazard, list[Object]]]
 
 
-def _whole_tree(sides: Sides) -> Hazard | None:
-    """The Kustomization that applies itself, where its folder is gone: it can no longer be told of another one."""
-    for item in kustomizations(sides.before):
-        folder = folder_of(item)
-        if is_below(item.path, folder) and not any(is_below(other.path, folder) for other in sides.after.objects):
-            return Hazard(
-                Risk.STOPPED,
-                item,
-                f"Its folder {code(folder)} has nothing any more. Flux in this cluster reads that folder, finds no "
-                "path there and stands still: it deletes nothing, and it applies nothing that comes later.",
-                (
-                    "To give the folder another name: keep the old one, add the new one beside it, and merge.",
-                    "Point the cluster to the new one: change `spec.path` of this Kustomization in the old folder.",
-                    "Remove the old folder in a later commit, when Flux says that it applied the new one.",
-                    "To give up the cluster: take it down first, then remove its folder.",
-                ),
-            )
-    return None
+def _whole_tree(sides: Sides) -> Iterator[Hazard]:
+    if item := sides.stopped:
+        yield Hazard(
+            Risk.STOPPED,
+            item,
+            f"Its folder {code(folder_of(item))} has nothing any more. Flux in this cluster reads it, finds no "
+            "path there and stands still: it deletes nothing, and it applies nothing that comes later.",
+            (
+                "To give the folder another name: keep the old one, add the new one beside it, and merge.",
+                "Point the cluster to the new one: change `spec.path` of this Kustomization in the old folder.",
+                "Remove the old folder in a later commit, when Flux says that it applied the new one.",
+                "To give up the cluster: take it down first, then remove its folder.",
+            ),
+        )
 
 
 def _kustomizations(sides: Sides) -> Covering:
     for item in kustomizations(sides.before):
         now = sides.now(item)
         if now is None:
-            if not is_kept(item) and _deletes(item):
+            if not is_kept(item) and deletes(item):
                 yield _kustomization_gone(sides, item)
             continue
         folder = folder_of(now)
@@ -124,20 +121,6 @@ _MOVING = (
 )
 
 
-def _deletes(kustomization: Object) -> bool:
-    """Whether a Kustomization that is deleted deletes what it applied.
-
-    https://fluxcd.io/flux/components/kustomize/kustomizations/#deletion-policy
-    """
-    match kustomization.spec.get("deletionPolicy", "MirrorPrune"):
-        case _ if kustomization.spec.get("suspend"):
-            return False
-        case "MirrorPrune":
-            return bool(kustomization.spec.get("prune"))
-        case policy:
-            return str(policy) != "Orphan"
-
-
 def _kustomization_gone(sides: Sides, item: Object) -> tuple[Hazard, list[Object]]:
     taken = list(_all_of(sides.before, item))
     lost = [other for other in taken if not is_kept(other)]
@@ -173,7 +156,7 @@ def _all_of(cluster: Cluster, kustomization: Object) -> Iterator[Object]:
     for item in cluster.objects:
         if item is not kustomization and applied_by(cluster, item) is kustomization:
             yield item
-            if item.kind == "Kustomization" and item.group == FLUX and _deletes(item):
+            if item.kind == "Kustomization" and item.group == FLUX and deletes(item):
                 yield from _all_of(cluster, item)
 
 
@@ -211,17 +194,21 @@ def _namespaces(sides: Sides) -> Covering:
         within = [other for other in sides.before.objects if other.namespace == item.name]
         gone = [other for other in within if sides.now(other) is None]
         heir = _heir_of_a_namespace(sides, item, within)
-        kept = [other for other in gone if is_kept(other)]
-        lost = [other for other in gone if not is_kept(other)]
+        going = set(map(id, sides.going))
+        kept = [other for other in gone if id(other) not in going]
+        lost = [other for other in gone if id(other) in going]
+        answering = listed(other for other in lost if other.kind in (*SERVING, "Service"))
         claims = [other for other in within if other.kind == "PersistentVolumeClaim"]
-        if is_kept(item):
+        if id(item) not in going:
+            if not lost and not heir:
+                continue
             risk = Risk.LOST if heir and claims else Risk.DELETED
             stays = f"The namespace stays, with {listed(kept)}." if kept else "The namespace stays, without them."
-            what = f"All of it goes: Flux deletes {listed(lost) or 'nothing'}. {stays}"
+            what = f"All of it goes{f', among them {answering}' if answering else ''}. {stays}"
         else:
             risk = Risk.LOST if claims else Risk.DELETED
-            everything = f"everything in it, made by Flux or by hand: {listed(within)}"
-            what = f"Flux deletes the namespace and with it {everything}."
+            among = f", {listed(claims)} with the data as well" if claims else ""
+            what = f"Flux deletes the namespace and with it everything in it, made by Flux or by hand{among}."
         if heir:
             what = (
                 f"It is called {code(heir.name)} now. {what} In {code(heir.name)} everything is made anew, volumes "
@@ -240,7 +227,7 @@ def _namespaces(sides: Sides) -> Covering:
                 "Tell whoever calls it; then acknowledge this and merge.",
                 f"{code(f'kubectl delete namespace {item.name}')} removes what stays, when nobody wants its data.",
             )
-        yield Hazard(risk, item, what, steps), [item, *gone]
+        yield Hazard(risk, item, what, steps, f"{len(lost)} objects"), [item, *gone]
 
 
 def _heir_of_a_namespace(sides: Sides, namespace: Object, within: list[Object]) -> Object | None:
@@ -262,7 +249,7 @@ def _parts(item: Object, namespace: Object) -> set[tuple[str, str]]:
 
 def _with_others(item: Object) -> Hazard | None:
     """The hazard of an object that takes more with it than itself."""
-    known = None if is_kept(item) else TAKING.get((item.group, item.kind))
+    known = TAKING.get((item.group, item.kind))
     return Hazard(known[0], item, known[1], known[2]) if known else None
 
 

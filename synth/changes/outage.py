@@ -14,7 +14,9 @@ from synth.tree import Object
 
 def hazards(sides: Sides, explained: frozenset[int]) -> Iterator[Hazard]:
     """Every outage; `explained` are the removed objects of which somebody has spoken already."""
-    gone = [item for item in sides.removed if id(item) not in explained]
+    if sides.stopped:
+        return
+    gone = [item for item in sides.going if id(item) not in explained]
     yield from _workloads_gone(sides, gone)
     yield from _services(sides, gone)
     yield from _hosts(sides, explained)
@@ -65,12 +67,7 @@ def _services(sides: Sides, gone: Iterable[Object]) -> Iterator[Hazard]:
     for item in gone:
         if item.kind != "Service":
             continue
-        heirs = [
-            other
-            for other in sides.added
-            if other.kind == "Service" and other.namespace == item.namespace and _selector(other) == _selector(item)
-        ]
-        heir = heirs[0].name if heirs and _selector(item) else ""
+        heir = _heir_of_a_service(sides, item)
         named, other = (f"It is called {code(heir)} now. ", code(heir)) if heir else ("", "another Service")
         yield Hazard(
             Risk.OUTAGE,
@@ -104,6 +101,14 @@ def _services(sides: Sides, gone: Iterable[Object]) -> Iterator[Hazard]:
                 "it is made again.",
                 ("Lead DNS to another address first, and wait until nobody uses the old one.",),
             )
+
+
+def _heir_of_a_service(sides: Sides, service: Object) -> str:
+    """The name of the new Service that came instead: for the same pods, or with the same ports."""
+    beside = [item for item in sides.added if item.kind == "Service" and item.namespace == service.namespace]
+    same = [item for item in beside if _selector(item) == _selector(service) != {}]
+    ports = [item for item in beside if _ports(item) == _ports(service)]
+    return next((item.name for item in (*same, *ports)), "")
 
 
 def _selector(service: Object) -> Document:

@@ -40,7 +40,7 @@ def _stateful_set(item: Object, paths: Sequence[str]) -> Steps:
         "Leave it as it was.",
         *((grow,) if any("volumeClaimTemplates" in path for path in paths) else ()),
         "If it has to change: suspend Flux in this cluster, then merge.",
-        f"{code(command('delete', item, '--cascade=orphan'))} removes the StatefulSet alone; pods and claims stay.",
+        f"{command('delete', item, '--cascade=orphan')} removes the StatefulSet alone; pods and claims stay.",
         "Resume Flux: it makes the StatefulSet anew, which takes over the pods that its selector still finds.",
     )
 
@@ -53,7 +53,7 @@ def _selector(item: Object, _: Sequence[str]) -> Steps:
     return (
         "Leave the selector as it was; a label that is for people belongs to the template alone.",
         "If it has to change: suspend Flux in this cluster, then merge.",
-        f"{code(command('delete', item, '--cascade=orphan'))} leaves the pods, which go on answering.",
+        f"{command('delete', item, '--cascade=orphan')} leaves the pods, which go on answering.",
         "Resume Flux: it makes the object anew, with pods of its own.",
         f"When those are ready, remove the {owned} that has {code(labels)} and not the new labels.",
     )

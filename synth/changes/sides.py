@@ -64,6 +64,29 @@ class Sides:
     def added(self) -> list[Object]:
         return [item for key, item in self._new.items() if key not in self._old]
 
+    @cached_property
+    def stopped(self) -> Object | None:
+        """The Kustomization that applies itself, where its folder has nothing any more: nobody can tell it of one."""
+        for item in kustomizations(self.before):
+            if is_below(item.path, folder_of(item)) and not _has(self.after, folder_of(item)):
+                return item
+        return None
+
+    @cached_property
+    def going(self) -> list[Object]:
+        """The removed objects that Flux deletes; the others stay in the cluster."""
+        return [] if self.stopped else [item for item in self.removed if not is_kept(item) and self._is_pruned(item)]
+
+    def _is_pruned(self, item: Object) -> bool:
+        owner = applied_by(self.before, item)
+        if owner is None:
+            return True
+        now = self.now(owner)
+        if now is None:
+            return deletes(owner)
+        prunes = bool(owner.spec.get("prune") or now.spec.get("prune")) and not now.spec.get("suspend")
+        return prunes and _has(self.after, folder_of(now))
+
     def now(self, item: Object) -> Object | None:
         """What an object of before is afterwards."""
         return self._new.get(item.identity)
@@ -109,6 +132,24 @@ def folder_of(kustomization: Object) -> str:
 
 def is_below(path: str, folder: str) -> bool:
     return folder == "." or PurePosixPath(path).is_relative_to(folder)
+
+
+def _has(cluster: Cluster, folder: str) -> bool:
+    return any(is_below(item.path, folder) for item in cluster.objects)
+
+
+def deletes(kustomization: Object) -> bool:
+    """Whether a Kustomization that is deleted deletes what it applied.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#deletion-policy
+    """
+    match kustomization.spec.get("deletionPolicy", "MirrorPrune"):
+        case _ if kustomization.spec.get("suspend"):
+            return False
+        case "MirrorPrune":
+            return bool(kustomization.spec.get("prune"))
+        case policy:
+            return str(policy) != "Orphan"
 
 
 def applied_by(cluster: Cluster, item: Object) -> Object | None:

@@ -209,7 +209,8 @@ def test_what_cannot_be_changed_is_red_and_on_top_with_what_to_do(workshop: Work
     assert ended.out.index("### The API server refuses it") < ended.out.index("## What is different")
     assert ended.out.count("1. Leave the size as it was: a volume can grow, never shrink.") == 1
     assert f"\n{line} ...\n" in ended.out
-    assert ended.err.startswith(f"{FIRST.name}, {SECOND.name}: PersistentVolumeClaim `wiki/pages` (`2Gi` to `1Gi`): ")
+    assert ended.err.startswith(f"{FIRST.name}, {SECOND.name}: PersistentVolumeClaim `wiki/pages`: ")
+    assert "(`2Gi` to `1Gi`.)" in ended.err
     assert line in ended.err
 
 

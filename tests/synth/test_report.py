@@ -243,6 +243,12 @@ def test_what_differs_from_place_to_place_stands_with_it() -> None:
     ]
 
 
+def test_what_is_the_same_everywhere_stands_in_the_sentence() -> None:
+    page = acknowledged({name: [replace(hazard(), detail="`2Gi` to `1Gi`")] for name in ("staging", "production")})
+    assert "**staging, production: Service `wiki/wiki`**  " in page
+    assert "Service `wiki` stops the service. (`2Gi` to `1Gi`.)" in page
+
+
 def test_the_line_that_the_page_offers_acknowledges_all_of_it() -> None:
     hazards = {name: [hazard(app) for app in MANY] for name in ("staging", "production")}
     (line,) = [line for line in acknowledged(hazards) if line.startswith("accepts: ")]

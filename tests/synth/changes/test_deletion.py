@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from synth.changes import Risk, hazards
+from synth.changes import Risk, deleted, hazards
 from synth.tree import Object
 from tests.synth.changes import ROOT, edited, objects, renamed, the_only, told, without
 
@@ -67,6 +67,33 @@ def test_without_a_change_there_is_no_hazard() -> None:
 
 def test_what_can_be_made_again_from_the_files_may_go() -> None:
     assert told(ENVIRONMENT, without(ENVIRONMENT, "PodDisruptionBudget wiki")) == []
+
+
+# What is deleted
+
+
+def gone(before: list[Object], after: list[Object]) -> list[str]:
+    return [str(item) for item in deleted(before, after)]
+
+
+def test_what_left_the_files_is_deleted_unless_it_is_kept() -> None:
+    assert gone(ENVIRONMENT, without(ENVIRONMENT, "Service wiki", "PersistentVolumeClaim pages")) == ["Service wiki"]
+
+
+@pytest.mark.parametrize("harmless", [{"prune": False}, {"suspend": True}])
+def test_flux_deletes_nothing_where_it_is_told_to_leave_it(harmless: dict[str, Any]) -> None:
+    before = [FLUX[0], kustomization("apps", "apps", **harmless), *WIKI]
+    assert gone(before, without(before, "Service wiki")) == []
+    assert told(before, without(before, "Service wiki")) == []
+
+
+def test_a_flux_that_stands_still_deletes_nothing() -> None:
+    assert gone(ENVIRONMENT, []) == []
+    assert gone(ENVIRONMENT, FLUX) == []
+
+
+def test_without_flux_what_left_the_files_is_taken_to_go() -> None:
+    assert gone(WIKI, without(WIKI, "Service wiki")) == ["Service wiki"]
 
 
 # Kustomizations
