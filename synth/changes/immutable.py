@@ -339,8 +339,8 @@ def _hazard(sides: Sides, old: Object, new: Object, refused: list[FieldChange]) 
     paths = " and ".join(dict.fromkeys(code(change.path) for change in refused))
     what, detail = f"{paths} cannot be changed once the object is there.", _values(refused)
     if not forced:
-        whole = f"Kustomization {code(owner.name)}" if owner else "the folder"
-        what += f" The API server refuses it, and Flux applies nothing of {whole} until it is taken back."
+        still = f", and Kustomization {code(owner.name)} stands still until it is taken back" if owner else ""
+        what += f" The API server refuses it{still}."
         yield Hazard(Risk.REFUSED, new, what, steps, detail)
         return
     what += " With `force` Flux deletes the object and makes it anew"

@@ -349,7 +349,7 @@ def test_it_says_what_flux_no_longer_applies() -> None:
     flux = objects(KUSTOMIZATION, "flux/flux-system")
     before = [*flux, *objects("{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: a}, value: 1}")]
     after = [*flux, *objects("{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: a}, value: 2}")]
-    assert "nothing of Kustomization `apps`" in the_only(before, after, Risk.REFUSED).what
+    assert "Kustomization `apps` stands still" in the_only(before, after, Risk.REFUSED).what
 
 
 FORCE = {"annotations": {"kustomize.toolkit.fluxcd.io/force": "Enabled"}}
