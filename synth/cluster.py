@@ -90,9 +90,13 @@ class Cluster:
         """An object by its identity, from the tree or from outside."""
         return self._placed[kind, namespace].get(name)
 
+    def known(self, kind: str, namespace: str) -> list[str]:
+        """The names of the objects of a kind in a namespace, made here or provided."""
+        return list(self._placed[kind, namespace])
+
     def names(self, kind: str, namespace: str) -> str:
         """The objects of a kind in a namespace, for the part of a sentence that says what would be right."""
-        return ", ".join(self._placed[kind, namespace]) or "none"
+        return ", ".join(self.known(kind, namespace)) or "none"
 
     def unknown(self, kind: str, namespace: str) -> str:
         """The part of a sentence about an object of a kind that is not there, with those that are."""

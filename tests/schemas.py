@@ -32,7 +32,7 @@ def errors(document: Document) -> list[str]:
 def has_schema(document: Document) -> bool:
     """Whether the schema of an object's kind is here: of custom ones, of those that imports/crds has."""
     group, _, version = document["apiVersion"].rpartition("/")
-    return "." not in group.removesuffix(".k8s.io") or (group, version, document["kind"]) in _custom_validators()
+    return "." not in group or group.endswith(".k8s.io") or (group, version, document["kind"]) in _custom_validators()
 
 
 @cache

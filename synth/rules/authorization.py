@@ -1,134 +1,308 @@
 """Rules for who may call whom in the mesh: AuthorizationPolicies, and the sidecars that enforce them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 
 from synth.cluster import IN_EVERY_NAMESPACE, Cluster, Rule, Violation, shown
 from synth.manifest import Document
-from synth.mesh import ends, gateways
-from synth.pods import Port, containers, declared, selected_labels
-from synth.policies import authorizations, rules_of
+from synth.mesh import ROOT_NAMESPACE, ends, gateways
+from synth.pods import containers, declared, pod_labels, pod_spec, selected_labels
+from synth.policies import authorizations, opens, rules_of, ways
+from synth.rules.destinations import says_http
+from synth.rules.requests import Request, is_for, is_from, is_like
 from synth.tree import Object
 
 # A workload's identity in the mesh: https://istio.io/latest/docs/concepts/security/#istio-identity
 PRINCIPAL = re.compile(r"[^/]+/ns/([^/]+)/sa/([^/]+)")
+TRUST_DOMAIN = "cluster.local"
+# https://istio.io/latest/docs/reference/config/security/conditions/
+CONDITION = re.compile(
+    r"(request\.headers|request\.auth\.claims)(\[[^\]]+\])+|source\.(ip|namespace|principal|serviceAccount|trustDomain)"
+    r"|remote\.ip|request\.auth\.(principal|audiences|presenter)|destination\.(ip|port)|connection\.sni"
+    r"|experimental\.envoy\.filters\..+"
+)
 AMBIENT_LABEL = "istio.io/dataplane-mode"
 """Of a namespace whose policies the node's proxy enforces: https://istio.io/latest/docs/ambient/"""
 
 
 def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("AuthorizationPolicy"):
-        labels = selected_labels(item.spec.get("selector"))
-        if labels and not cluster.has_pods(item.namespace, labels):
-            yield Violation(
-                item,
-                f"is for pods with {shown(labels)} in namespace {item.namespace}, but there are none: use the labels "
-                "of a workload",
-            )
-        for rule in item.spec.get("rules", []):
-            for source in rule.get("from", []):
-                for principal in (source.get("source") or {}).get("principals", []):
-                    # With a * it is a pattern, which may be for accounts that do not exist yet.
-                    if "*" not in principal:
-                        yield from _account_exists(cluster, item, principal)
+        for problem in _problems_of_names(cluster, item):
+            yield Violation(item, problem)
 
 
-def _account_exists(cluster: Cluster, policy: Object, principal: str) -> Iterator[Violation]:
+def _problems_of_names(cluster: Cluster, item: Object) -> Iterator[str]:
+    labels = selected_labels(item.spec.get("selector"))
+    if labels and not cluster.has_pods(item.namespace, labels):
+        yield (
+            f"is for pods with {shown(labels)} in namespace {item.namespace}, but there are none: use the labels "
+            "of a workload"
+        )
+    for source in _sources(item):
+        for principal in _exact(source, "principals", "notPrincipals"):
+            yield from _account_exists(cluster, principal)
+        for namespace in _exact(source, "namespaces", "notNamespaces"):
+            if not cluster.find("Namespace", "", namespace):
+                yield f"names namespace {namespace}, {cluster.unknown('Namespace', '')}"
+        for account in _exact(source, "serviceAccounts", "notServiceAccounts"):
+            home, _, name = account.rpartition("/")
+            yield from _account_exists(cluster, f"{TRUST_DOMAIN}/ns/{home or item.namespace}/sa/{name}")
+        if source.keys() & {"principals", "namespaces"} == {"principals", "namespaces"}:
+            homes = [match[1] for name in source["principals"] if (match := PRINCIPAL.fullmatch(name))]
+            if homes and not any(is_like(space, home) for home in homes for space in source["namespaces"]):
+                yield (
+                    f"names callers of namespace {', '.join(source['namespaces'])} with an account of "
+                    f"{', '.join(homes)}, which no caller is: leave out the namespaces"
+                )
+
+
+def _exact(source: Document, *fields: str) -> list[str]:
+    """What is named in these fields; with a * it is a pattern, which may be for what does not exist yet."""
+    return [name for field in fields for name in source.get(field) or [] if "*" not in name]
+
+
+def _sources(policy: Object) -> list[Document]:
+    return [origin.get("source") or {} for rule in policy.spec.get("rules") or [] for origin in rule.get("from") or []]
+
+
+def authorization_policies_can_match(cluster: Cluster) -> Iterator[Violation]:
+    """What Istio refuses, and what no request is like, so that an ALLOW refuses everybody and a DENY nobody."""
+    for item in cluster.of("AuthorizationPolicy"):
+        for problem in _problems_of_form(cluster, item):
+            yield Violation(item, problem)
+
+
+def _problems_of_form(cluster: Cluster, item: Object) -> Iterator[str]:
+    action = item.spec.get("action", "ALLOW")
+    rules = item.spec.get("rules") or []
+    if action != "ALLOW" and not rules:
+        yield f"has action {action} and no rules, and so is for no request: write rules, or drop it"
+    if action == "CUSTOM" and not item.spec.get("provider"):
+        yield "has action CUSTOM without a provider: name one of istiod's extensionProviders"
+    if item.spec.get("selector") and item.spec.get("targetRefs"):
+        yield "has a selector and targetRefs, which Istio refuses: leave one of them out"
+    for rule in rules:
+        if not rule and action == "ALLOW":
+            yield 'allows everybody everything: name in from who may call, or principals ["*"] for all in the mesh'
+        yield from _problems_of_rule(rule)
+    for source in _sources(item):
+        yield from _problems_of_source(source)
+    if not any(_checks_tokens(cluster, item)) and (asked := next(_asks_for_a_token(item), None)):
+        yield f"asks for a token by {asked}, but no RequestAuthentication for its pods looks at one: add it"
+
+
+def _problems_of_rule(rule: Document) -> Iterator[str]:
+    for field, inner in (("from", "source"), ("to", "operation")):
+        entries = rule.get(field)
+        if entries == [] or any(not any((entry.get(inner) or {}).values()) for entry in entries or []):
+            yield f"has a rule with an empty {field}, which Istio refuses: say what is meant, or leave it out"
+    for to in rule.get("to") or []:
+        yield from _problems_of_operation(to.get("operation") or {})
+    for condition in rule.get("when") or []:
+        yield from _problems_of_condition(condition)
+
+
+def _problems_of_source(source: Document) -> Iterator[str]:
+    for field in ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks"):
+        for text in source.get(field) or []:
+            if not _is_network(text):
+                yield f"names the addresses {text!r} in {field}, which are none: 203.0.113.0/24 are some"
+    for field, texts in source.items():
+        yield from _problems_of_patterns(field, texts or [])
+
+
+def _problems_of_operation(operation: Document) -> Iterator[str]:
+    for field in ("methods", "notMethods"):
+        for method in operation.get(field) or []:
+            if method != method.upper():
+                yield f"is for method {method}, which no request has: write {method.upper()}"
+    for field in ("paths", "notPaths"):
+        for path in operation.get(field) or []:
+            if not path.startswith(("/", "*", "{")):
+                yield f"is for path {path}, which no request has: a path begins with /"
+            elif ".*" in path or "?" in path:
+                yield (
+                    f"is for path {path}, which is no regular expression and has no query: * at an end is for any rest"
+                )
+    for field, texts in operation.items():
+        yield from _problems_of_patterns(field, texts or [])
+
+
+def _problems_of_patterns(field: str, texts: Sequence[object]) -> Iterator[str]:
+    for text in map(str, texts):
+        if "*" in text[1:-1] and not (field.lower().endswith("paths") and ("{*" in text or ".*" in text)):
+            more = ", and {*} for one part of a path" if field.lower().endswith("paths") else ""
+            yield f"has {field} {text}, in which * stands for itself: it is for any text at an end alone{more}"
+
+
+def _problems_of_condition(condition: Document) -> Iterator[str]:
+    key = condition.get("key", "")
+    if not CONDITION.fullmatch(key):
+        yield (
+            f"has a condition on {key}, which Istio does not know: request.headers[x-name] and source.namespace are "
+            "some"
+        )
+    elif not (condition.get("values") or condition.get("notValues")):
+        yield f"has a condition on {key} without values, which Istio refuses: write values or notValues"
+
+
+def _checks_tokens(cluster: Cluster, policy: Object) -> Iterator[bool]:
+    labels = selected_labels(policy.spec.get("selector"))
+    for namespace in (policy.namespace, ROOT_NAMESPACE):
+        for item in cluster.within(namespace, "RequestAuthentication"):
+            yield selected_labels(item.spec.get("selector")).items() <= labels.items()
+
+
+def _asks_for_a_token(policy: Object) -> Iterator[str]:
+    if policy.spec.get("action", "ALLOW") != "ALLOW":
+        return
+    yield from ("requestPrincipals" for source in _sources(policy) if source.get("requestPrincipals"))
+    for rule in policy.spec.get("rules") or []:
+        keys = [condition.get("key", "") for condition in rule.get("when") or []]
+        yield from (key for key in keys if key.startswith("request.auth."))
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _account_exists(cluster: Cluster, principal: str) -> Iterator[str]:
     match = PRINCIPAL.fullmatch(principal)
     if match is None:
-        yield Violation(
-            policy, f"names {principal}, which is not a principal: cluster.local/ns/NAMESPACE/sa/NAME is one"
-        )
+        yield f"names {principal}, which is not a principal: {TRUST_DOMAIN}/ns/NAMESPACE/sa/NAME is one"
         return
     namespace, name = match.groups()
-    if ("ServiceAccount", name) not in IN_EVERY_NAMESPACE and not cluster.find("ServiceAccount", namespace, name):
-        yield Violation(
-            policy,
-            f"names ServiceAccount {name} of namespace {namespace}, {cluster.unknown('ServiceAccount', namespace)}",
-        )
+    if not principal.startswith(f"{TRUST_DOMAIN}/"):
+        right = f"{TRUST_DOMAIN}/ns/{namespace}/sa/{name}"
+        yield f"names {principal}, of another trust domain than the mesh's: write {right}"
+    elif ("ServiceAccount", name) not in IN_EVERY_NAMESPACE and not cluster.find("ServiceAccount", namespace, name):
+        unknown = cluster.unknown("ServiceAccount", namespace)
+        yield f"names ServiceAccount {name} of namespace {namespace}, {unknown}"
 
 
 def authorization_policies_name_ports_of_pods(cluster: Cluster) -> Iterator[Violation]:
     """The sidecar sees the port of the pod, never the Service's: a rule for another port matches no request."""
     for item in cluster.of("AuthorizationPolicy"):
-        labels = selected_labels(item.spec.get("selector"))
-        pods = [list(declared(containers(w.document))) for w in cluster.selected(item.namespace, labels)]
-        if not pods or not all(pods):
-            continue
-        offered = list(dict.fromkeys(str(port.number) for ports in pods for port in ports))
-        named = [port for rule in rules_of([item], "rules") for to in rule.get("to") or [] for port in _ports(to)]
-        for port in dict.fromkeys(named):
-            if port not in offered:
-                yield Violation(
-                    item,
-                    f"is for requests to port {port}, which no request has: the pods listen on {', '.join(offered)}, "
-                    "name that instead of the Service's",
-                )
+        for problem in _problems_of_ports(cluster, item):
+            yield Violation(item, problem)
 
 
-def _ports(to: Document) -> list[str]:
-    return [str(port) for port in (to.get("operation") or {}).get("ports") or []]
+def _problems_of_ports(cluster: Cluster, item: Object) -> Iterator[str]:
+    workloads = cluster.selected(item.namespace, selected_labels(item.spec.get("selector")))
+    pods = [list(declared(containers(workload.document))) for workload in workloads]
+    if not pods or not all(pods):
+        return
+    offered = list(dict.fromkeys(str(port.number) for ports in pods for port in ports))
+    rules = item.spec.get("rules") or []
+    named = [str(p) for r in rules for to in r.get("to") or [] for p in (to.get("operation") or {}).get("ports") or []]
+    conditions = [condition for r in rules for condition in r.get("when") or []]
+    named += [str(p) for c in conditions if c.get("key") == "destination.port" for p in c.get("values") or []]
+    for port in dict.fromkeys(named):
+        if port not in offered:
+            yield (
+                f"is for requests to port {port}, which no request has: the pods listen on {', '.join(offered)}, "
+                "name that instead of the Service's"
+            )
+    if rules and not any(speaks_http(cluster, workload) for workload in workloads):
+        asked = [field for r in rules for to in r.get("to") or [] for field in to.get("operation") or {}]
+        of_http = [field for field in asked if field.lower().removeprefix("not") in ("methods", "paths", "hosts")]
+        if of_http:
+            fields = ", ".join(dict.fromkeys(of_http))
+            yield f"asks for {fields} of requests that are no HTTP: name ports and callers alone"
+
+
+def speaks_http(cluster: Cluster, workload: Object) -> bool:
+    """Whether a Service says that its pods speak HTTP, or none says what they speak."""
+    labels = pod_labels(workload.document)
+    services = [
+        service
+        for service in cluster.within(workload.namespace, "Service")
+        if service.spec.get("selector") and service.spec["selector"].items() <= labels.items()
+    ]
+    return not services or any(says_http(port) for service in services for port in service.spec.get("ports") or [])
 
 
 def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
-    """Where policies say who may call a route's pods, the pods of its gateway are among them."""
+    """Where policies say who may call a route's pods, a GET by the pods of its gateway gets through."""
     for route in cluster.of("VirtualService"):
         for workload, port in {id(workload): (workload, port) for workload, port in ends(cluster, route)}.values():
-            allowing = [p for p in authorizations(cluster, workload) if p.spec.get("action", "ALLOW") == "ALLOW"]
-            for gateway in gateways(cluster, route) if allowing else ():
-                callers = [rule for rule in rules_of(allowing, "rules") if _allows(rule, gateway.namespace)]
-                if callers and not any(_is_for(rule, port, route.spec.get("hosts", [])) for rule in callers):
+            policies = authorizations(cluster, workload)
+            for gateway in gateways(cluster, route) if policies else ():
+                hosts = tuple(host for host in route.spec.get("hosts", []) if "*" not in host)
+                request = Request(
+                    gateway.namespace, _accounts(cluster, gateway.namespace), port.number, hosts, ("GET",)
+                )
+                if problem := _barred(cluster, policies, request):
                     yield Violation(
                         route,
-                        f"leads to {workload}, but no AuthorizationPolicy for its pods allows a GET of "
-                        f"{', '.join(route.spec.get('hosts', []))} on port {port.number}: fit the rule's operations",
+                        f"leads to {workload}, but "
+                        + problem.format(
+                            callers=f"callers from namespace {gateway.namespace}, where {gateway} has its pods",
+                            request=f"a GET of {', '.join(route.spec.get('hosts', []))} on port {port.number}",
+                        ),
                     )
-                if not callers:
+
+
+def _accounts(cluster: Cluster, namespace: str) -> tuple[str, ...]:
+    """The accounts of a namespace, one of which its pods have; none where none is known."""
+    return tuple(f"{namespace}/{name}" for name in cluster.known("ServiceAccount", namespace))
+
+
+def calls_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
+    """Whom a NetworkPolicy lets out to pods, their AuthorizationPolicies let in."""
+    told: set[tuple[int, int]] = set()
+    for way in ways(cluster):
+        for caller, target in ((c, t) for c in way.callers for t in way.targets) if way.is_narrow else ():
+            policies = authorizations(cluster, target)
+            if not policies or caller is target or way.direction != "Egress" or (id(caller), id(target)) in told:
+                continue
+            account = pod_spec(caller.document).get("serviceAccountName", "default")
+            ports = [port for port in declared(containers(target.document)) if opens(way.rule, port)]
+            in_the_mesh = cluster.has_sidecar(caller) and cluster.has_sidecar(target)
+            for port in ports if in_the_mesh else ():
+                request = Request(caller.namespace, (f"{caller.namespace}/{account}",), port.number)
+                if problem := _barred(cluster, policies, request):
+                    told.add((id(caller), id(target)))
                     yield Violation(
-                        route,
-                        f"leads to {workload}, but no AuthorizationPolicy for its pods lets in callers from namespace "
-                        f"{gateway.namespace}, where {gateway} has its pods",
+                        caller,
+                        f"is let out to {target} by {way.policy}, but "
+                        + problem.format(
+                            callers=f"ServiceAccount {account} of namespace {caller.namespace}",
+                            request=f"its requests on port {port.number}",
+                        ),
                     )
+                    break
 
 
-def _allows(rule: Document, namespace: str) -> bool:
-    """Whether a rule may let in callers from a namespace, judged by the namespaces and principals that it names."""
-    return "from" not in rule or any(_is_source(origin["source"], namespace) for origin in rule["from"])
+def _barred(cluster: Cluster, policies: Sequence[Object], request: Request) -> str | None:
+    """What policies have against requests; nothing where one has a fault of its own, which is told instead."""
+    problem = None
+    for policy in policies:
+        denying = policy.spec.get("action") == "DENY"
+        for rule in policy.spec.get("rules") or [] if denying else ():
+            if is_from(rule, request) and is_for(rule, request):
+                problem = f"{policy} denies {{request}} by {{callers}}: fit its rules"
+    allowing = [policy for policy in policies if policy.spec.get("action", "ALLOW") == "ALLOW"]
+    if allowing and not problem:
+        callers = [rule for rule in rules_of(allowing, "rules") if is_from(rule, request) is not False]
+        if not callers:
+            problem = "no AuthorizationPolicy for its pods lets in {callers}"
+        elif all(is_for(rule, request) is False for rule in callers):
+            problem = "no AuthorizationPolicy for its pods allows {request}: fit the rule's operations"
+    if problem and any(any(_problems(cluster, policy)) for policy in policies):
+        return None
+    return problem
 
 
-def _is_for(rule: Document, port: Port, hosts: list[str]) -> bool:
-    """Whether a rule may be for a GET of one of these hosts on a port of the pod; any path is taken to be its."""
-    wanted = {"ports": [str(port.number)], "methods": ["GET"], "hosts": hosts}
-    return "to" not in rule or any(_is_operation(to.get("operation") or {}, wanted) for to in rule["to"])
-
-
-def _is_operation(operation: Document, wanted: dict[str, list[str]]) -> bool:
-    for field, values in wanted.items():
-        patterns = operation.get(field)
-        if patterns and not any(_matches(str(pattern), value) for pattern in patterns for value in values):
-            return False
-        barred = [str(pattern) for pattern in operation.get(f"not{field.capitalize()}") or []]
-        if values and all(any(_matches(pattern, value) for pattern in barred) for value in values):
-            return False
-    return True
-
-
-def _matches(pattern: str, value: str) -> bool:
-    """Whether an exact text, or one with * at an end, is for a value; hosts may have a port behind them."""
-    if "*" in value:
-        return True
-    pattern = pattern.lower().removesuffix(":*")
-    if pattern.startswith("*"):
-        return value.lower().endswith(pattern[1:])
-    return value.lower().startswith(pattern[:-1]) if pattern.endswith("*") else value.lower() == pattern
-
-
-def _is_source(source: Document, namespace: str) -> bool:
-    for field, wanted in (("principals", f"/ns/{namespace}/"), ("namespaces", namespace)):
-        names = source.get(field)
-        if names and not any(wanted in name or "*" in name for name in names):
-            return False
-    return True
+def _problems(cluster: Cluster, policy: Object) -> Iterator[str]:
+    yield from _problems_of_names(cluster, policy)
+    yield from _problems_of_form(cluster, policy)
+    yield from _problems_of_ports(cluster, policy)
 
 
 def pods_in_the_mesh_say_who_may_call(cluster: Cluster) -> Iterator[Violation]:
@@ -161,8 +335,10 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
 
 RULES: tuple[Rule, ...] = (
     authorization_policies_name_what_exists,
+    authorization_policies_can_match,
     authorization_policies_name_ports_of_pods,
     routes_pass_authorization_policies,
+    calls_pass_authorization_policies,
     pods_in_the_mesh_say_who_may_call,
     policies_of_the_mesh_have_a_sidecar,
 )

@@ -62,7 +62,7 @@ def http_goes_to_ports_named_so(cluster: Cluster) -> Iterator[Violation]:
         for destination in destinations(item, "http"):
             service = destination.host.service(cluster)
             for port in service.spec.get("ports", []) if isinstance(service, Object) else ():
-                if destination.port in (None, port["port"]) and not _says_http(port):
+                if destination.port in (None, port["port"]) and not says_http(port):
                     yield Violation(
                         item,
                         f"sends HTTP to port {port['port']} of {service}, whose name {port.get('name', '(none)')} "
@@ -70,7 +70,8 @@ def http_goes_to_ports_named_so(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
-def _says_http(port: Document) -> bool:
+def says_http(port: Document) -> bool:
+    """Whether a Service says of a port that HTTP is spoken there."""
     return "appProtocol" in port or HTTP_NAME.fullmatch(port.get("name", "")) is not None
 
 

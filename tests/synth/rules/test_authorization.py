@@ -9,6 +9,7 @@ from synth.manifest import Document
 from synth.rules import authorization
 from tests.synth.objects import (
     DNS,
+    FOR_OTHER,
     GATEWAYS,
     ISTIOD,
     NAMED_WIKI,
@@ -16,6 +17,8 @@ from tests.synth.objects import (
     environment,
     find,
     istio,
+    other,
+    policy,
     put,
     said,
     with_sidecars,
@@ -208,10 +211,13 @@ def test_a_route_whose_gateway_may_not_call_gives_its_sentence(source: Document)
 @pytest.mark.parametrize(
     "rules",
     [
-        [{}],
         [{"to": [{"operation": {"methods": ["GET"]}}]}],
         [{"from": [{"source": {"namespaces": ["istio-*"]}}]}],
-        [{"from": [{"source": {"requestPrincipals": ["*"]}}]}],
+        [{"from": [{"source": {"principals": ["*"]}}]}],
+        [{"from": [{"source": {"notNamespaces": ["flux-system"]}}]}],
+        [{"from": [{"source": {"serviceAccounts": ["istio-system/istio-ingress"]}}]}],
+        [{**GATEWAYS, "when": [{"key": "source.namespace", "values": ["istio-system"]}]}],
+        [{**GATEWAYS, "when": [{"key": "destination.port", "values": ["8000"]}]}],
         [{"from": [{"source": {"namespaces": ["wiki"]}}]}, GATEWAYS],
         [{"from": [{"source": {"namespaces": ["wiki"]}}, {"source": {"ipBlocks": ["10.0.0.0/8"]}}]}],
     ],
@@ -268,7 +274,6 @@ def test_a_route_whose_requests_nobody_allows_gives_its_sentence(operation: dict
 @pytest.mark.parametrize(
     "operation",
     [
-        {},
         {"methods": ["GET", "HEAD"]},
         {"methods": ["*"]},
         {"hosts": ["*.localhost"]},
@@ -280,3 +285,157 @@ def test_a_route_whose_requests_nobody_allows_gives_its_sentence(operation: dict
 )
 def test_a_route_may_be_allowed_in_many_ways(operation: dict[str, list[str]]) -> None:
     assert sentences(allowing(**operation)) == []
+
+
+# what no request is like
+
+
+def ruled(*rules: Document, **spec: Any) -> list[str]:
+    """What is said of the wiki's policy with these rules, by what comes behind its name."""
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec", {"selector": WIKI_PODS, **({"rules": list(rules)} if rules else {}), **spec})
+    return [sentence.removeprefix("AuthorizationPolicy wiki ") for sentence in sentences(documents)]
+
+
+def of(**source: list[str]) -> Document:
+    return {"from": [{"source": source}]}
+
+
+def asking(**operation: Any) -> Document:
+    return {**GATEWAYS, "to": [{"operation": operation}]}
+
+
+def when(key: str, **values: list[str]) -> Document:
+    return {**GATEWAYS, "when": [{"key": key, **values}]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({}, "allows everybody everything"),
+        ({"from": []}, "has a rule with an empty from"),
+        ({"from": [{"source": {}}]}, "has a rule with an empty from"),
+        ({**GATEWAYS, "to": []}, "has a rule with an empty to"),
+        (asking(), "has a rule with an empty to"),
+        (asking(methods=["get"]), "is for method get, which no request has: write GET"),
+        (asking(paths=["api/*"]), "is for path api/*, which no request has: a path begins with /"),
+        (asking(paths=["/api/.*"]), "is for path /api/.*, which is no regular expression"),
+        (asking(paths=["/api?page=1"]), "is for path /api?page=1, which is no regular expression and has no query"),
+        (asking(paths=["/api/*/items"]), "has paths /api/*/items, in which * stands for itself"),
+        (asking(hosts=["wiki.*.localhost"]), "has hosts wiki.*.localhost, in which * stands for itself"),
+        (of(principals=["cluster.local/ns/*/sa/istio-ingress"]), "in which * stands for itself"),
+        (of(principals=["example.com/ns/istio-system/sa/istio-ingress"]), "of another trust domain than the mesh's"),
+        (of(namespaces=["istio-sytem"]), "names namespace istio-sytem, which is neither made here nor provided"),
+        (of(serviceAccounts=["istio-system/gateway"]), "names ServiceAccount gateway of namespace istio-system"),
+        (
+            of(namespaces=["wiki"], principals=["cluster.local/ns/istio-system/sa/istio-ingress"]),
+            "names callers of namespace wiki with an account of istio-system, which no caller is",
+        ),
+        (of(ipBlocks=["10.0.0.0/44"]), "names the addresses '10.0.0.0/44' in ipBlocks, which are none"),
+        (of(requestPrincipals=["*"]), "asks for a token by requestPrincipals"),
+        (when("request.auth.claims[iss]", values=["x"]), "asks for a token by request.auth.claims[iss]"),
+        (when("request.header[x]", values=["x"]), "has a condition on request.header[x], which Istio does not know"),
+        (when("source.namespace"), "has a condition on source.namespace without values"),
+        (when("destination.port", values=["80"]), "is for requests to port 80, which no request has"),
+    ],
+)
+def test_what_no_request_is_like_gives_one_sentence(rule: Document, told: str) -> None:
+    (sentence,) = ruled(rule)
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"action": "CUSTOM", "rules": [GATEWAYS]}, "has action CUSTOM without a provider"),
+        ({"rules": [GATEWAYS], "targetRefs": [{"kind": "Service", "name": "wiki"}]}, "has a selector and targetRefs"),
+        ({"action": "DENY"}, "has action DENY and no rules"),
+    ],
+)
+def test_what_istio_refuses_gives_one_sentence(spec: Document, told: str) -> None:
+    assert [sentence for sentence in ruled(**spec) if told in sentence] != []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        asking(paths=["/api/*"]),
+        asking(paths=["/api/{*}/items"], methods=["GET"]),
+        asking(hosts=["wiki.localhost"], ports=["8000"]),
+        when("request.headers[x-team]", values=["a"]),
+        when("connection.sni", notValues=["other.localhost"]),
+        of(principals=["*/sa/istio-ingress"], remoteIpBlocks=["10.0.0.0/8", "192.0.2.1"]),
+    ],
+)
+def test_what_some_request_is_like_is_right(rule: Document) -> None:
+    assert ruled(rule) == []
+
+
+def test_a_token_may_be_asked_for_where_it_is_looked_at() -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(documents[-1], "spec/rules", [of(requestPrincipals=["*"])])
+    looks = istio("RequestAuthentication", selector=WIKI_PODS)
+    assert sentences([*documents, looks]) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "denied"),
+    [
+        ({}, True),
+        (of(namespaces=["istio-system"]), True),
+        (of(notNamespaces=["wiki"]), True),
+        (of(notPrincipals=["cluster.local/ns/istio-system/sa/istio-ingress"]), False),
+        (of(notNamespaces=["istio-system"]), False),
+        (of(ipBlocks=["10.0.0.0/8"]), False),
+        ({"to": [{"operation": {"methods": ["GET"]}}]}, True),
+        ({"to": [{"operation": {"methods": ["DELETE"]}}]}, False),
+        ({"to": [{"operation": {"paths": ["/admin*"]}}]}, False),
+        ({"to": [{"operation": {"paths": ["/*"]}}]}, True),
+        ({"to": [{"operation": {"notPorts": ["8000"]}}]}, False),
+        ({"when": [{"key": "request.headers[x-team]", "values": ["a"]}]}, False),
+    ],
+)
+def test_what_denies_the_gateways_requests_gives_its_sentence(rule: Document, denied: bool) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    deny = istio("AuthorizationPolicy", selector=WIKI_PODS, action="DENY", rules=[rule])
+    deny["metadata"] = {**deny["metadata"], "name": "deny"}
+    told = (
+        "VirtualService wiki leads to Deployment wiki, but AuthorizationPolicy deny denies a GET of wiki.localhost on "
+        "port 8000 by callers from namespace istio-system, where Gateway main has its pods: fit its rules"
+    )
+    assert sentences([*documents, deny]) == ([told] if denied else [])
+
+
+def test_http_is_asked_for_where_it_is_spoken() -> None:
+    documents = allowing(methods=["GET"])
+    put(find(documents, "Service"), "spec/ports/0/name", "tcp")
+    assert sentences(documents) == [
+        "AuthorizationPolicy wiki asks for methods of requests that are no HTTP: name ports and callers alone"
+    ]
+
+
+# calls
+
+
+@pytest.mark.parametrize(
+    ("principal", "told"),
+    [
+        ("cluster.local/ns/wiki/sa/wiki", []),
+        (
+            "cluster.local/ns/istio-system/sa/istio-ingress",
+            [
+                "Deployment other is let out to Deployment wiki by NetworkPolicy to-wiki, but no AuthorizationPolicy "
+                "for its pods lets in ServiceAccount wiki of namespace wiki"
+            ],
+        ),
+    ],
+)
+def test_a_call_that_the_network_lets_through_is_one_that_the_mesh_does(principal: str, told: list[str]) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    rule = {"to": [{"podSelector": WIKI_PODS}], "ports": [{"port": 8000}]}
+    documents += [
+        other("Deployment"),
+        policy("to-wiki", podSelector=FOR_OTHER, policyTypes=["Egress"], egress=[rule]),
+    ]
+    put(find(documents, "AuthorizationPolicy"), "spec/rules", [GATEWAYS, of(principals=[principal])])
+    assert sentences(documents) == told
