@@ -40,7 +40,7 @@ lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 verify: $(READY) ## let kustomize, istioctl, checkov and others judge what is committed
 	@$(PY) -m scripts verify
 
-format: $(VENV)/.ready ## let ruff put the Python into shape
+format: $(VENV)/.ready ## format the Python with ruff
 	@$(VENV)/bin/ruff check --fix --exit-zero --quiet
 	@$(VENV)/bin/ruff format
 

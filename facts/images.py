@@ -11,7 +11,7 @@ import yaml
 from facts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
 from synth.names import DIGEST, TAG
-from synth.plain import is_text, repeated
+from synth.plain import is_text, parsed, repeated
 
 IMAGES_FILE = Path(__file__).parent.parent / "images.yaml"
 
@@ -121,11 +121,7 @@ def parse(text: str, environments: Sequence[Environment] = ENVIRONMENTS) -> Imag
     Raises:
         DefinitionError: it is wrong; each mistake is a line.
     """
-    try:
-        node = yaml.compose(text, yaml.CSafeLoader)
-        loaded = yaml.load(text, yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DefinitionError(f"images.yaml is no YAML: {' '.join(str(error).split())}") from error
+    node, loaded = parsed(text, "images.yaml")
     problems = [*repeated(node), *_problems(loaded, environments), *_no_text(node)]
     if problems:
         raise DefinitionError("\n".join(f"images.yaml: {problem}" for problem in problems))

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from synth import DefinitionError
-from synth.plain import is_text, repeated
+from synth.plain import is_text, parsed, repeated
 
 VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
 
@@ -66,11 +66,7 @@ def parse(text: str) -> Mapping[str, Version]:
     Raises:
         DefinitionError: it is wrong; each mistake is a line.
     """
-    try:
-        node = yaml.compose(text, yaml.CSafeLoader)
-        loaded = yaml.load(text, yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DefinitionError(f"versions.yaml is no YAML: {' '.join(str(error).split())}") from error
+    node, loaded = parsed(text, "versions.yaml")
     if not isinstance(node, yaml.MappingNode) or not isinstance(loaded, dict):
         raise DefinitionError("versions.yaml has no names: write one for each thing, with its version and its source")
     problems = [

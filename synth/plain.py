@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
+
+from synth import DefinitionError
 
 # What YAML 1.2 takes for something else than text: https://yaml.org/spec/1.2.2/#1032-tag-resolution. PyYAML knows what
 # 1.1 does.
@@ -15,6 +18,18 @@ NOT_TEXT = re.compile(
 )
 TEXT = "tag:yaml.org,2002:str"
 QUOTES = ("'", '"', "|", ">")
+
+
+def parsed(text: str, name: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes of a text that a person wrote, with what PyYAML makes of them; `name` is the file's.
+
+    Raises:
+        DefinitionError: it is no YAML.
+    """
+    try:
+        return yaml.compose(text, yaml.CSafeLoader), yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DefinitionError(f"{name} is no YAML: {' '.join(str(error).split())}") from error
 
 
 def is_text(scalar: yaml.Node) -> bool:

@@ -85,7 +85,7 @@ def publish(tree: Tree, root: Path) -> list[Difference]:
     """Make the directory below `root` what the tree says; returns what differed before.
 
     All new content is first written beside its target, then renamed into place: whatever goes wrong, the
-    directory is either as it was or as it shall be. Files without the generated header are left alone.
+    directory is either as it was or as it will be. Files without the generated header are left alone.
 
     Raises:
         DefinitionError: a hand-written file stands where a generated one belongs, or an external one is not what

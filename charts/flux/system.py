@@ -63,7 +63,7 @@ class FluxSystem(Chart):
                 secret_ref=GitRepositorySpecSecretRef(name=FLUX_KEY.name),
             ),
         )
-        # It applies the two below and itself: waiting for them would hold back the commit that mends them.
+        # It applies the two below and itself: waiting for them would hold back the commit that repairs them.
         self._kustomization(SYNC_NAME, "flux", wait=False)
         self._kustomization("platform", "platform", wait=True, health=_issued_or_not() if environment.tls else None)
         self._kustomization("apps", "apps", wait=True, after="platform")

@@ -85,7 +85,7 @@ def apply(programs: Programs, *, yes: bool) -> None:
         "apply",
         *(["-auto-approve"] if yes else []),
         environment=_environment(),
-        hint="mend what it says, then run the same command again: it continues from here",
+        hint="fix what it says, then run the same command again: it continues from here",
     )
 
 
