@@ -21,13 +21,19 @@ def _another_name(_: Object, __: Sequence[str]) -> Steps:
     )
 
 
-def _volume(_: Object, paths: Sequence[str]) -> Steps:
+def _volume(item: Object, paths: Sequence[str]) -> Steps:
     if any(path.endswith("requests.storage") for path in paths):
         first = "Leave the size as it was: a volume can grow, never shrink."
     else:
         first = "Leave it as it was: the data is on the volume that it has."
+    # What the cluster wrote into a claim where its file says nothing.
+    given = [name for name in ("storageClassName", "volumeName") if f"spec.{name}" in paths and name not in item.spec]
     return (
         first,
+        *(
+            f"If {code(name)} is what {command('get', item, '-o yaml')} has, it changes nothing: say so."
+            for name in given
+        ),
         "To move to another volume: save the data, and add a claim under another name in a first commit.",
         "Copy the data, then let the workload mount the new claim in a second commit.",
         "Remove the old claim in a third one, when the data is seen to be there.",

@@ -337,6 +337,13 @@ def test_it_says_the_field_both_values_and_what_to_do() -> None:
     assert found.steps[0] == "Leave the size as it was: a volume can grow, never shrink."
 
 
+def test_what_the_cluster_may_have_written_itself_is_said() -> None:
+    bare = claim()
+    del bare.document["spec"]["storageClassName"]
+    assert "If `storageClassName` is what" in the_only([bare], [claim()], Risk.REFUSED).steps[1]
+    assert not any("If `storageClassName`" in step for step in the_only([claim()], [bare], Risk.REFUSED).steps)
+
+
 KUSTOMIZATION = """
 apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
