@@ -75,6 +75,8 @@ def _left(base: str | None) -> str:
     if base is None:
         there = [name for name in BASES if _git("for-each-ref", f"refs/heads/{name}", f"refs/remotes/{name}")]
         base = there[0] if there else "HEAD"
+        if not there:
+            click.echo(f"there is no {' and no '.join(BASES)}: only what is not committed is looked at", err=True)
     return _git("merge-base", base, "HEAD").decode().strip()
 
 

@@ -180,7 +180,9 @@ def test_without_a_base_it_is_the_branch_main_of_the_clone_or_of_where_it_came_f
         git(workshop, "update-ref", "-d", name)
     edit(workshop, "pdb.yaml", "maxUnavailable: 2", "maxUnavailable: 3", FIRST.path)
     # What is not committed yet.
-    assert "| `spec.maxUnavailable` | `2` | `3` |" in review(workshop).out
+    ended = review(workshop)
+    assert "| `spec.maxUnavailable` | `2` | `3` |" in ended.out
+    assert ended.err == "there is no origin/main and no main: only what is not committed is looked at\n"
 
 
 def test_an_unknown_base_is_told(workshop: Workshop) -> None:
