@@ -1,9 +1,11 @@
 """Rules for certificates: each gateway has one for its hosts, and somebody issues it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from synth.cluster import Cluster, Rule, Violation
+from synth.manifest import Document
 from synth.mesh import ServedHost
+from synth.names import SUBDOMAIN
 from synth.tree import Object
 
 # What cert-manager makes: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificatePrivateKey
@@ -30,10 +32,69 @@ def gateways_have_certificates(cluster: Cluster) -> Iterator[Violation]:
                 continue
             names = certificate.spec.get("dnsNames", [])
             for host in (ServedHost.of(entry).host for entry in server.get("hosts", [])):
-                if host not in names and f"*.{host.partition('.')[2]}" not in names:
-                    yield Violation(
-                        gateway, f"serves {host} with {certificate}, which is for {', '.join(names) or 'no host'}"
-                    )
+                if names and host not in names and f"*.{host.partition('.')[2]}" not in names:
+                    yield Violation(gateway, f"serves {host} with {certificate}, which is for {', '.join(names)}")
+
+
+GROUP = "cert-manager.io"
+KINDS = ("acme", "ca", "selfSigned", "vault", "venafi")
+NAMED = ("dnsNames", "commonName", "ipAddresses", "uris", "emailAddresses", "otherNames", "literalSubject")
+COMMON_NAME_LENGTH = 64
+
+
+def _can_be_proved(item: Object, issuer: Object) -> Iterator[Violation]:
+    """Whether an issuer's solvers, and of them those that are for its names, can prove them.
+
+    https://cert-manager.io/docs/configuration/acme/#adding-multiple-solver-types
+    """
+    solvers = (issuer.spec.get("acme") or {}).get("solvers") or []
+    names = item.spec.get("dnsNames") or []
+    wild = [name for name in names if name.startswith("*")]
+    if wild and solvers and not any("dns01" in solver for solver in solvers):
+        yield Violation(
+            item,
+            f"is for {', '.join(wild)}, which {issuer} cannot prove: it has no dns01 solver, and http01 is for "
+            "whole names only: list the hosts, or give the issuer a dns01 solver",
+        )
+        return
+    labels = item.document["metadata"].get("labels") or {}
+    for name in names if solvers else ():
+        fitting = [solver for solver in solvers if _is_for(solver, name, labels)]
+        if not fitting or (name.startswith("*") and not any("dns01" in solver for solver in fitting)):
+            yield Violation(
+                item,
+                f"is for {name}, which none of the solvers of {issuer} is for: fit one's selector, or add a solver",
+            )
+    if "acme" in issuer.spec and item.spec.get("ipAddresses"):
+        yield Violation(item, f"is for addresses, which {issuer} does not sign: name hosts in dnsNames alone")
+    if "acme" in issuer.spec and item.spec.get("isCA"):
+        yield Violation(item, f"is to sign others, which {issuer} lets nobody: leave isCA out")
+
+
+def _problems_of_names(item: Object) -> Iterator[str]:
+    if not item.spec.get("secretName"):
+        yield "names no Secret for what it gets: write spec.secretName"
+    if not any(item.spec.get(field) for field in NAMED):
+        yield "is for no name: list its hosts in dnsNames"
+    common = item.spec.get("commonName", "")
+    if len(common) > COMMON_NAME_LENGTH:
+        yield f"has a commonName of {len(common)} characters, which has at most {COMMON_NAME_LENGTH}"
+    for name in item.spec.get("dnsNames") or []:
+        if name != "*" and not SUBDOMAIN.fullmatch(name.removeprefix("*.")):
+            yield f"is for {name!r}, which is no host: wiki.example.com is one, without a scheme"
+    group = (item.spec.get("issuerRef") or {}).get("group", GROUP)
+    if group != GROUP:
+        yield f"is to be signed by an issuer of {group}: the group is {GROUP}"
+
+
+def _is_for(solver: Document, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a solver's selector is for a name of a certificate with these labels."""
+    selector = solver.get("selector") or {}
+    hosts, zones = selector.get("dnsNames") or [], selector.get("dnsZones") or []
+    plain = name.removeprefix("*.")
+    by_host = not hosts or name in hosts
+    by_zone = not zones or any(plain == zone or plain.endswith(f".{zone}") for zone in zones)
+    return by_host and by_zone and (selector.get("matchLabels") or {}).items() <= labels.items()
 
 
 def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
@@ -57,16 +118,25 @@ def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
                 f"{cluster.names(kind, namespace)}",
             )
         issuer = cluster.find(kind, namespace, reference.get("name", ""))
-        solvers = ((issuer.spec.get("acme") or {}).get("solvers") or []) if isinstance(issuer, Object) else []
-        wild = [name for name in item.spec.get("dnsNames", []) if name.startswith("*")]
-        if wild and solvers and not any("dns01" in solver for solver in solvers):
-            yield Violation(
-                item,
-                f"is for {', '.join(wild)}, which {issuer} cannot prove: it has no dns01 solver, and http01 is for "
-                "whole names only: list the hosts, or give the issuer a dns01 solver",
-            )
+        if isinstance(issuer, Object):
+            yield from _can_be_proved(item, issuer)
+        for problem in _problems_of_names(item):
+            yield Violation(item, problem)
+
+
+def issuers_can_sign(cluster: Cluster) -> Iterator[Violation]:
     for item in (*cluster.of("ClusterIssuer"), *cluster.of("Issuer")):
-        for solver in (item.spec.get("acme") or {}).get("solvers", []):
+        acme = item.spec.get("acme")
+        if acme is not None and not acme.get("solvers"):
+            yield Violation(item, "has no solvers, so that nothing can be proved: name http01 or dns01 in one")
+        kinds = [field for field in KINDS if item.spec.get(field) is not None]
+        if len(kinds) != 1:
+            yield Violation(
+                item, f"is of {' and '.join(kinds) or 'no'} kind: write one of {', '.join(KINDS)} in its spec"
+            )
+        for solver in (acme or {}).get("solvers") or []:
+            if len(solver.keys() & {"http01", "dns01"}) != 1:
+                yield Violation(item, "has a solver that is not one of http01 and dns01: write one of them in each")
             name = ((solver.get("http01") or {}).get("ingress") or {}).get("ingressClassName")
             if name and not cluster.find("IngressClass", "", name):
                 yield Violation(
@@ -79,4 +149,5 @@ def certificates_can_be_issued(cluster: Cluster) -> Iterator[Violation]:
 RULES: tuple[Rule, ...] = (
     gateways_have_certificates,
     certificates_can_be_issued,
+    issuers_can_sign,
 )

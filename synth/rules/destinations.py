@@ -45,8 +45,16 @@ def _ports(service: Object | Provided) -> list[int]:
 
 
 def destination_rules_are_for_services(cluster: Cluster) -> Iterator[Violation]:
+    outside = {host for entry in cluster.of("ServiceEntry") for host in entry.spec.get("hosts", [])}
+    whole: dict[tuple[str, str], Object] = {}
     for item in cluster.of("DestinationRule"):
         host = Host.of(item.spec.get("host", ""), item.namespace)
+        if item.spec.get("trafficPolicy") and not item.spec.get("workloadSelector"):
+            other = whole.setdefault((item.namespace, host.in_full), item)
+            if other is not item:
+                yield Violation(item, f"is for host {host.text}, as {other} is, and one alone counts: make them one")
+        if host.text in outside:
+            continue
         if host.text != host.in_full or not host.service(cluster):
             services: list[Object | Provided] = [*cluster.of("Service")]
             services += [given for given in cluster.provided if given.kind == "Service"]

@@ -8,16 +8,26 @@ from synth.mesh import ServedHost, gateway_references, served_hosts
 ENCRYPTED = frozenset({"HTTPS", "TLS"})
 
 
+# https://istio.io/latest/docs/reference/config/networking/gateway/#Port
+PROTOCOLS = ENCRYPTED | {"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "MONGO", "MYSQL", "REDIS", "TCP"}
+
+
 def servers_are_whole(cluster: Cluster) -> Iterator[Violation]:
     """What Istio's own validation refuses, hours after the change is merged."""
     for gateway in cluster.of("Gateway"):
         names: set[str] = set()
         for server in gateway.spec.get("servers", []):
-            name, protocol = server["port"].get("name", ""), server["port"]["protocol"]
+            name, protocol = server["port"].get("name", ""), server["port"]["protocol"].upper()
             tls = server.get("tls") or {}
             if name in names:
                 yield Violation(gateway, f"has two servers named {name}: rename one")
             names.add(name)
+            if not name:
+                yield Violation(gateway, f"has a server on port {server['port']['number']} without a name: give it one")
+            if protocol not in PROTOCOLS:
+                yield Violation(
+                    gateway, f"has server {name} of protocol {protocol}: there are {', '.join(sorted(PROTOCOLS))}"
+                )
             if not server.get("hosts"):
                 yield Violation(gateway, f"has server {name} without hosts: list them, or drop it")
             if protocol in ENCRYPTED and not tls:
@@ -56,10 +66,13 @@ def gateways_list_the_routes(cluster: Cluster) -> Iterator[Violation]:
 
 
 def gateways_lead_somewhere(cluster: Cluster) -> Iterator[Violation]:
-    answered = {
-        (route.namespace, host) for route in cluster.of("VirtualService") for host in route.spec.get("hosts", [])
-    }
+    through: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for route in cluster.of("VirtualService"):
+        for reference in gateway_references(route).values():
+            pairs = ((route.namespace, host) for host in route.spec.get("hosts", []))
+            through.setdefault((reference.namespace, reference.name), set()).update(pairs)
     for gateway in cluster.of("Gateway"):
+        answered = through.get((gateway.namespace, gateway.name), set())
         selector = gateway.spec.get("selector") or {}
         if not cluster.has_pods(gateway.namespace, selector):
             yield Violation(
@@ -70,7 +83,9 @@ def gateways_lead_somewhere(cluster: Cluster) -> Iterator[Violation]:
         for text in served_hosts(gateway):
             entry = ServedHost.of(text)
             if (entry.namespace, entry.host) not in answered and not any(entry.admits(*pair) for pair in answered):
-                yield Violation(gateway, f"lists {text}, but no VirtualService there answers for that host: drop it")
+                yield Violation(
+                    gateway, f"lists {text}, but no VirtualService there answers for that host through it: drop it"
+                )
 
 
 RULES: tuple[Rule, ...] = (

@@ -18,6 +18,18 @@ CHANGING = ("POST", "PATCH")
 MAYBE_DONE = re.compile(r"5xx|gateway-error|reset|5[0-9][0-9]")
 
 
+# What may be tried again on: supportedRetryOnPolicies in https://github.com/istio/istio pkg/config/validation
+RETRY_ON = frozenset(
+    """
+    5xx gateway-error reset reset-before-request connect-failure retriable-4xx refused-stream retriable-status-codes
+    retriable-headers envoy-ratelimited http3-post-connect-failure cancelled deadline-exceeded internal
+    resource-exhausted unavailable
+    """.split()  # noqa: SIM905, a list of quoted strings is not read
+)
+EVERY_PATH = (".*", "/.*", "^.*$", "^/.*$")
+ZERO = re.compile(r"(0+(\.0+)?(ms|s|m|h))+")
+
+
 def hosts_are_claimed_once(cluster: Cluster) -> Iterator[Violation]:
     claimed: dict[tuple[GatewayReference, str], Object] = {}
     for item in cluster.of("VirtualService"):
@@ -75,7 +87,7 @@ def _is_wide_for(server: Document, route: Object, host: str) -> bool:
 
 def _speaks(server: Document, section: str) -> bool:
     """Whether a server reads what routes of a section match: HTTP, the name in the TLS greeting, or nothing."""
-    protocol, mode = server["port"]["protocol"], (server.get("tls") or {}).get("mode", "")
+    protocol, mode = server["port"]["protocol"].upper(), (server.get("tls") or {}).get("mode", "")
     if section == "tls":
         return protocol in ENCRYPTED and mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
     return (protocol in HTTP) == (section == "http") and not mode.endswith("PASSTHROUGH")
@@ -100,9 +112,9 @@ def routes_can_be_taken(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("VirtualService"):
         before: list[tuple[str, Document]] = []
         for route in routes(item, "http"):
-            matches = [_conditions(match) for match in route.matches]
-            wider = [[first for first, wide in before if wide.items() <= match.items()] for match in matches]
-            if all(wider):
+            matches = route.matches
+            wider = [[first for first, wide in before if _covers(wide, match)] for match in matches]
+            if all(wider) and not any(_goes_round(item, first) for first in wider[0]):
                 yield Violation(
                     item,
                     f"has http route {route.name} behind {wider[0][0]}, which takes all that it matches: put it in "
@@ -111,28 +123,47 @@ def routes_can_be_taken(cluster: Cluster) -> Iterator[Violation]:
             before.extend((route.name, match) for match in matches)
 
 
-def _conditions(match: Document) -> Document:
-    """The conditions of a match, in a form that can be compared."""
-    return {key: repr(value) for key, value in match.items() if key != "name"}
+def _covers(wide: Document, narrow: Document) -> bool:
+    """Whether a match takes every request that another one takes."""
+    conditions = wide.keys() - {"name", "uri"}
+    return all(key in narrow and narrow[key] == wide[key] for key in conditions) and _covers_path(wide, narrow)
+
+
+def _covers_path(wide: Document, narrow: Document) -> bool:
+    first, second = wide.get("uri") or {}, narrow.get("uri") or {}
+    if not first or first == second or first.get("regex") in EVERY_PATH or first.get("prefix") == "/":
+        return True
+    path = second.get("prefix") or second.get("exact")
+    return bool("prefix" in first and path and path.startswith(first["prefix"]))
+
+
+def _goes_round(item: Object, name: str) -> bool:
+    """Whether a route redirects to itself, which is told of."""
+    return any(route.name == name and _rounds(item, route) for route in routes(item, "http"))
 
 
 def redirects_end(cluster: Cluster) -> Iterator[Violation]:
     """A redirect leads away from the requests that it answers, or a browser goes round until it gives up."""
     for item in cluster.of("VirtualService"):
         for route in routes(item, "http"):
-            redirect = route.entry.get("redirect")
-            if not redirect or redirect.get("authority", "") not in ("", *item.spec.get("hosts", [])):
-                continue
-            ports = [match.get("port") for match in route.matches]
-            moves = redirect.keys() & {"scheme", "port", "derivePort"} and 443 not in ports and None not in ports  # noqa: PLR2004, HTTPS
-            target = redirect.get("uri")
-            if not moves and any(_takes_path(match, target) for match in route.matches):
+            if _rounds(item, route):
+                target = route.entry["redirect"].get("uri")
                 where = f"to {target}" if target else "to the same path"
                 yield Violation(
                     item,
                     f"has http route {route.name} redirect {where}, which it matches again, for ever: match the other "
                     "paths or the other port alone, or redirect elsewhere",
                 )
+
+
+def _rounds(item: Object, route: Route) -> bool:
+    """Whether a route redirects to a request that it takes itself."""
+    redirect = route.entry.get("redirect")
+    if not redirect or redirect.get("authority", "") not in ("", *item.spec.get("hosts", [])):
+        return False
+    ports = [match.get("port") for match in route.matches]
+    moves = redirect.keys() & {"scheme", "port", "derivePort"} and 443 not in ports and None not in ports  # noqa: PLR2004, HTTPS
+    return not moves and any(_takes_path(match, redirect.get("uri")) for match in route.matches)
 
 
 def _takes_path(match: Document, path: str | None) -> bool:
@@ -142,7 +173,135 @@ def _takes_path(match: Document, path: str | None) -> bool:
         return True
     if "exact" in uri:
         return bool(uri["exact"] == path)
+    if "regex" in uri:
+        return _is_pattern_for(uri["regex"], path)
     return "prefix" in uri and path.startswith(uri["prefix"])
+
+
+def _is_pattern_for(pattern: str, text: str) -> bool:
+    """Whether a regular expression is for the whole of a text; one that cannot be read is for none."""
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except re.error:
+        return False
+
+
+def redirects_do_not_lead_to_each_other(cluster: Cluster) -> Iterator[Violation]:
+    owners = {host: item for item in cluster.of("VirtualService") for host in item.spec.get("hosts", [])}
+    for item in cluster.of("VirtualService"):
+        for route in routes(item, "http"):
+            if route.entry.get("redirect") and not _rounds(item, route):
+                for match in route.matches:
+                    way = _way(owners, item, route, match)
+                    if way and way[0] == min(way):
+                        yield Violation(
+                            item,
+                            f"has http route {route.name} redirect {' to '.join([*way, way[0]])}, and so on for ever: "
+                            "let one of them answer",
+                        )
+                        break
+
+
+def _way(owners: Mapping[str, Object], item: Object, route: Route, match: Document) -> list[str]:
+    """The addresses that a redirect leads through, where it comes back to where it began."""
+    uri = match.get("uri") or {}
+    host = next(iter(item.spec.get("hosts", [])), "")
+    path, port, passed = uri.get("exact") or uri.get("prefix") or "/", match.get("port"), list[str]()
+    found: Route | None = route
+    while found and (redirect := found.entry.get("redirect")):
+        here = f"{'http' if port == 80 else 'https'}://{host}{path}"  # noqa: PLR2004, HTTP
+        if here in passed:
+            return passed if here == passed[0] else []
+        passed.append(here)
+        host, path = redirect.get("authority") or host, redirect.get("uri") or path
+        port = {"https": 443, "http": 80}.get(redirect.get("scheme", ""), port)
+        owner = owners.get(host)
+        found = next((r for r in routes(owner, "http") if _answers(r, port, path)), None) if owner else None
+    return []
+
+
+def _answers(route: Route, port: int | None, path: str) -> bool:
+    """Whether a route takes a GET of a path at a port that says nothing more."""
+    more = {"headers", "queryParams", "sourceLabels", "sourceNamespace", "authority", "scheme"}
+    return any(
+        not (match.keys() & more)
+        and match.get("port") in (None, port)
+        and _is_method(match.get("method") or {}, "GET")
+        and _takes_path(match, path)
+        for match in route.matches
+    )
+
+
+def routes_are_whole(cluster: Cluster) -> Iterator[Violation]:
+    """What Istio's own validation refuses, and what matches no request."""
+    for item in cluster.of("VirtualService"):
+        hosts = item.spec.get("hosts") or []
+        if not any(item.spec.get(section) for section in SECTIONS):
+            yield Violation(item, "has no routes: write http, tls or tcp routes")
+        if not hosts:
+            yield Violation(item, "has no hosts: name those that it answers for")
+        for host in {host for host in hosts if hosts.count(host) > 1}:
+            yield Violation(item, f"names host {host} twice: leave one out")
+        for route in routes(item, "http"):
+            for problem in (*_problems_of_route(route.entry), *_problems_of_matches(route)):
+                yield Violation(item, f"has http route {route.name} {problem}")
+
+
+def _problems_of_route(entry: Document) -> Iterator[str]:
+    answers = [field for field in ("route", "redirect", "directResponse", "delegate") if entry.get(field) is not None]
+    if len(answers) != 1 or entry.get("route") == []:
+        named = " and ".join(answers) if len(answers) > 1 else "no destination"
+        yield f"with {named}: give it one of route, redirect and directResponse"
+    weights = [target.get("weight", 0) for target in entry.get("route") or []]
+    if any(weight < 0 for weight in weights) or (len(weights) > 1 and not any(weights)):
+        yield f"with the weights {', '.join(map(str, weights))}: write those that make 100 together"
+    yield from _problems_of_redirect(entry.get("redirect"))
+    yield from _problems_of_retries(entry.get("retries") or {})
+    mirrored = (entry.get("mirrorPercentage") or {}).get("value", 0)
+    if not 0 <= mirrored <= 100:  # noqa: PLR2004, per cent
+        yield f"mirror {mirrored} per cent of requests: write 0 to 100"
+    if ZERO.fullmatch(str(entry.get("timeout", ""))):
+        yield f"with a timeout of {entry['timeout']}, which Istio refuses: leave it out where there is none"
+
+
+def _problems_of_redirect(redirect: Document | None) -> Iterator[str]:
+    if redirect is None:
+        return
+    if not redirect.keys() & {"uri", "authority", "scheme", "port", "derivePort", "prefixRewrite"}:
+        yield "redirect to nowhere: write its uri, authority or scheme"
+    code = redirect.get("redirectCode", 301)
+    if code not in range(300, 400):
+        yield f"redirect with code {code}, which is none of a redirect: 301, 302, 307 and 308 are some"
+    if redirect.get("scheme", "https") not in ("http", "https"):
+        yield f"redirect to scheme {redirect['scheme']}: there are http and https"
+    if not redirect.get("uri", "/").startswith("/"):
+        yield f"redirect to {redirect['uri']}, which is no path: it begins with /"
+
+
+def _problems_of_retries(retries: Document) -> Iterator[str]:
+    attempts = retries.get("attempts", 0)
+    if attempts < 0:
+        yield f"try again {attempts} times: write 0 or more"
+    if attempts == 0 and retries.keys() - {"attempts"}:
+        more = ", ".join(sorted(retries.keys() - {"attempts"}))
+        yield f"try again 0 times with {more}, which Istio refuses: leave it out, or set attempts"
+    for condition in retries["retryOn"].split(",") if retries.get("retryOn") else ():
+        if condition not in RETRY_ON and not re.fullmatch("[1-5][0-9][0-9]", condition):
+            yield f"try again on {condition!r}, which Istio does not know: there are {', '.join(sorted(RETRY_ON))}"
+
+
+def _problems_of_matches(route: Route) -> Iterator[str]:
+    for match in route.matches:
+        uri = match.get("uri") or {}
+        path = uri.get("exact", uri.get("prefix", "/"))
+        if not path.startswith("/"):
+            yield f"match path {path}, which no request has: a path begins with /"
+        method = (match.get("method") or {}).get("exact", "")
+        if method != method.upper():
+            yield f"match method {method}, which no request has: write {method.upper()}"
+        for header in match.get("headers") or {}:
+            if header != header.lower():
+                yield f"match header {header}, which Istio does not find: write {header.lower()}"
 
 
 def nothing_is_done_twice(cluster: Cluster) -> Iterator[Violation]:
@@ -182,5 +341,7 @@ RULES: tuple[Rule, ...] = (
     names_in_the_greeting_are_hosts,
     routes_can_be_taken,
     redirects_end,
+    redirects_do_not_lead_to_each_other,
+    routes_are_whole,
     nothing_is_done_twice,
 )

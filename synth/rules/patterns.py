@@ -8,6 +8,8 @@ from typing import Any
 from synth.cluster import Cluster, Rule, Violation
 
 # Of a string match, and of a rewrite: https://istio.io/latest/docs/reference/config/networking/virtual-service/
+LONGEST = 1024
+"""Of a pattern that Istio takes: validateStringRegexp in https://github.com/istio/istio pkg/config/validation."""
 PATTERNS = ("regex", "match")
 
 
@@ -18,7 +20,7 @@ def patterns_are_of_re2(cluster: Cluster) -> Iterator[Violation]:
             if problem := _problem(pattern):
                 yield Violation(
                     item,
-                    f"has {path} {pattern!r}, which is not of RE2 ({problem}): write it without look-ahead, "
+                    f"has {path} {pattern!r}, which is not of RE2 ({problem}): RE2 has no look-ahead, "
                     "look-behind and back-references, https://github.com/google/re2/wiki/Syntax has what there is",
                 )
 
@@ -38,6 +40,10 @@ def _patterns(value: Any, path: str) -> Iterator[tuple[str, str]]:
 @cache
 def _problem(pattern: str) -> str:
     """What RE2 has against a pattern; empty where it reads it."""
+    if not pattern:
+        return "it is empty"
+    if len(pattern) > LONGEST:
+        return f"it has more than {LONGEST} characters"
     re2 = import_module("re2")  # Here, so that a compile without patterns need not load it.
     options = re2.Options()
     options.log_errors = False

@@ -31,7 +31,7 @@ def certificate(**spec: Any) -> Document:
     return cert_manager("Certificate", "wiki", "istio-system", **given)
 
 
-ISSUER = cert_manager("ClusterIssuer", "acme")
+ISSUER = cert_manager("ClusterIssuer", "acme", selfSigned={})
 
 
 def test_a_sound_environment_breaks_no_rule() -> None:
@@ -91,7 +91,6 @@ def test_the_certificate_is_in_the_gateways_namespace() -> None:
         (["wikki.localhost", "localhost"], "wikki.localhost, localhost"),
         (["*.wiki.localhost"], "*.wiki.localhost"),
         (["*.example.com"], "*.example.com"),
-        ([], "no host"),
     ],
 )
 def test_a_certificate_for_other_hosts_gives_its_sentence(names: list[str], listed: str) -> None:
@@ -144,8 +143,8 @@ WITHOUT_A_KIND = {"name": "acme"}
 @pytest.mark.parametrize("reference", [OF_ITS_NAMESPACE, WITHOUT_A_KIND])
 def test_an_issuer_signs_in_its_own_namespace(reference: dict[str, str]) -> None:
     documents = [*environment(), certificate(issuerRef=reference)]
-    assert sentences([*documents, cert_manager("Issuer", "acme", "istio-system")]) == []
-    assert sentences([*documents, cert_manager("Issuer", "acme", "wiki")]) == [
+    assert sentences([*documents, cert_manager("Issuer", "acme", "istio-system", selfSigned={})]) == []
+    assert sentences([*documents, cert_manager("Issuer", "acme", "wiki", selfSigned={})]) == [
         "Certificate wiki is to be signed by Issuer acme, which does not exist; there are none"
     ]
 
@@ -155,9 +154,9 @@ def test_an_issuer_is_no_cluster_issuer(reference: dict[str, str]) -> None:
     assert sentences([*environment(), ISSUER, certificate(issuerRef=reference)]) == [
         "Certificate wiki is to be signed by Issuer acme, which does not exist; there are none"
     ]
-    assert sentences([*environment(), cert_manager("Issuer", "acme", "istio-system"), certificate()]) == [
-        "Certificate wiki is to be signed by ClusterIssuer acme, which does not exist; there are none"
-    ]
+    assert sentences(
+        [*environment(), cert_manager("Issuer", "acme", "istio-system", selfSigned={}), certificate()]
+    ) == ["Certificate wiki is to be signed by ClusterIssuer acme, which does not exist; there are none"]
 
 
 def test_a_cluster_issuer_that_does_not_exist_gives_its_sentence() -> None:
@@ -230,7 +229,7 @@ def test_an_issuer_answers_challenges_through_an_ingress_class() -> None:
     assert sentences([*documents, made]) == []
 
 
-@pytest.mark.parametrize("solver", [{}, {"dns01": {"rfc2136": {}}}, {"http01": {}}, {"http01": {"ingress": {}}}])
+@pytest.mark.parametrize("solver", [{"dns01": {"rfc2136": {}}}, {"http01": {}}, {"http01": {"ingress": {}}}])
 def test_a_solver_may_need_no_ingress_class(solver: Document) -> None:
     assert sentences([*environment(), solved_by(solver)]) == []
 
@@ -242,3 +241,76 @@ def test_a_name_for_all_hosts_takes_an_issuer_that_asks_dns() -> None:
     assert sentences([*environment(), solved_by({"http01": {}}, {"dns01": {"rfc2136": {}}}), wild]) == []
     assert sentences([*environment(), ISSUER, wild]) == []
     assert sentences([*environment(), solved_by({"http01": {}}), certificate(dnsNames=["example.com"])]) == []
+
+
+# what an issuer can prove
+
+
+def proving(*solvers: Document, **spec: Any) -> list[str]:
+    """What is said of a certificate and of its issuer with these solvers."""
+    issuer = cert_manager("ClusterIssuer", "acme", acme={"solvers": list(solvers)})
+    return said(
+        (certificates.certificates_can_be_issued, certificates.issuers_can_sign),
+        [*environment(), issuer, certificate(**spec)],
+    )
+
+
+HTTP01: Document = {"http01": {"ingress": {}}}
+DNS01: Document = {"dns01": {"rfc2136": {}}}
+
+
+@pytest.mark.parametrize(
+    ("solvers", "names", "told"),
+    [
+        ([{**HTTP01, "selector": {"dnsZones": ["other.example.com"]}}], ["wiki.example.com"], "none of the solvers"),
+        ([{**HTTP01, "selector": {"dnsNames": ["other.example.com"]}}], ["wiki.example.com"], "none of the solvers"),
+        ([{**HTTP01, "selector": {"matchLabels": {"use": "dns"}}}], ["wiki.example.com"], "none of the solvers"),
+        ([HTTP01, {**DNS01, "selector": {"dnsZones": ["other.org"]}}], ["*.example.com"], "none of the solvers"),
+        ([HTTP01], ["https://wiki.example.com"], "which is no host"),
+        ([HTTP01], [], "is for no name"),
+        ([{**HTTP01, **DNS01}], ["wiki.example.com"], "has a solver that is not one of http01 and dns01"),
+        ([{}], ["wiki.example.com"], "has a solver that is not one of http01 and dns01"),
+        ([], ["wiki.example.com"], "has no solvers"),
+    ],
+)
+def test_what_an_issuer_cannot_prove_gives_one_sentence(solvers: list[Document], names: list[str], told: str) -> None:
+    (sentence,) = proving(*solvers, dnsNames=names)
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    ("solvers", "names"),
+    [
+        ([HTTP01], ["wiki.example.com", "example.com"]),
+        ([HTTP01, {**DNS01, "selector": {"dnsZones": ["example.com"]}}], ["*.example.com", "wiki.example.org"]),
+        ([{**HTTP01, "selector": {"dnsZones": ["example.com"]}}], ["a.wiki.example.com"]),
+        ([DNS01], ["*.example.com"]),
+    ],
+)
+def test_an_issuer_proves_what_its_solvers_are_for(solvers: list[Document], names: list[str]) -> None:
+    assert proving(*solvers, dnsNames=names) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"commonName": "a" * 65}, "has a commonName of 65 characters, which has at most 64"),
+        ({"ipAddresses": ["192.0.2.1"]}, "is for addresses, which ClusterIssuer acme does not sign"),
+        ({"isCA": True}, "is to sign others, which ClusterIssuer acme lets nobody"),
+        ({"secretName": ""}, "names no Secret for what it gets"),
+        (
+            {"issuerRef": {"kind": "ClusterIssuer", "name": "acme", "group": "certmanager.k8s.io"}},
+            "is to be signed by an issuer of certmanager.k8s.io",
+        ),
+    ],
+)
+def test_what_no_certificate_can_be_gives_one_sentence(spec: Document, told: str) -> None:
+    (sentence,) = proving(HTTP01, **spec)
+    assert told in sentence
+
+
+@pytest.mark.parametrize(("spec", "kinds"), [({}, "no"), ({"selfSigned": {}, "ca": {}}, "ca and selfSigned")])
+def test_an_issuer_is_of_one_kind(spec: Document, kinds: str) -> None:
+    issuer = cert_manager("ClusterIssuer", "acme", **spec)
+    (sentence,) = said((certificates.issuers_can_sign,), [*environment(), issuer])
+    assert sentence.startswith(f"ClusterIssuer acme is of {kinds} kind")

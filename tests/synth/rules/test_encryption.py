@@ -6,7 +6,19 @@ import pytest
 
 from synth.manifest import Document
 from synth.rules import encryption
-from tests.synth.objects import WIKI_PODS, environment, find, istio, said
+from tests.synth.objects import (
+    DNS,
+    FOR_OTHER,
+    ISTIOD,
+    WIKI_PODS,
+    environment,
+    find,
+    istio,
+    other,
+    policy,
+    said,
+    with_sidecars,
+)
 
 HOST = "wiki.wiki.svc.cluster.local"
 
@@ -62,3 +74,61 @@ def test_mutual_tls_needs_a_sidecar_that_answers() -> None:
         "DestinationRule wiki has its callers speak mutual TLS to Deployment wiki, which has no sidecar: leave tls out"
     ]
     assert called("DISABLE", demanded("STRICT", "istio-system"), sidecar=False) == []
+
+
+def test_one_port_may_be_called_as_another_is_not() -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    levels = [{"port": {"number": 80}, "tls": {"mode": "DISABLE"}}]
+    rule = istio("DestinationRule", host=HOST, trafficPolicy={"portLevelSettings": levels})
+    (told,) = said(encryption.RULES, [*documents, rule, demanded("STRICT")])
+    assert "speak TLS mode DISABLE" in told
+
+
+@pytest.mark.parametrize(
+    ("policies", "told"),
+    [
+        (
+            [demanded("STRICT"), demanded("UNSET")],
+            "is for all of namespace wiki, as PeerAuthentication in-wiki-strict is",
+        ),
+        ([demanded("STRICT", portLevelMtls={8000: {"mode": "DISABLE"}})], "has portLevelMtls without a selector"),
+        (
+            [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={80: {"mode": "PERMISSIVE"}})],
+            "has portLevelMtls for port 80, but the pods listen on 8000",
+        ),
+        ([demanded("STRICT", selector=FOR_OTHER)], "is for pods with app.kubernetes.io/name=other"),
+        ([demanded("DISABLE")], "speak plain text alone, in which AuthorizationPolicy wiki finds no caller by name"),
+    ],
+)
+def test_a_policy_of_mutual_tls_that_is_not_what_it_seems_gives_one_sentence(
+    policies: list[Document], told: str
+) -> None:
+    (sentence,) = said(encryption.RULES, [*with_sidecars(DNS, ISTIOD), *policies])
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        [demanded("STRICT"), demanded("STRICT", "istio-system")],
+        [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={8000: {"mode": "PERMISSIVE"}})],
+        [demanded("PERMISSIVE")],
+    ],
+)
+def test_policies_of_mutual_tls_may_be_many(policies: list[Document]) -> None:
+    assert said(encryption.RULES, [*with_sidecars(DNS, ISTIOD), *policies]) == []
+
+
+@pytest.mark.parametrize("has_sidecar", [True, False])
+def test_who_calls_what_demands_mutual_tls_can_speak_it(has_sidecar: bool) -> None:
+    caller = other("Deployment")
+    labels = {**FOR_OTHER["matchLabels"], "sidecar.istio.io/inject": str(has_sidecar).lower()}
+    caller["spec"]["template"]["metadata"] = {"labels": labels}
+    rule = {"to": [{"podSelector": WIKI_PODS}], "ports": [{"port": 8000}]}
+    lets_out = policy("to-wiki", podSelector=FOR_OTHER, policyTypes=["Egress"], egress=[rule])
+    found = said(encryption.RULES, [*with_sidecars(DNS, ISTIOD), caller, lets_out, demanded("STRICT")])
+    told = (
+        "Deployment other calls Deployment wiki, of which PeerAuthentication in-wiki-strict demands STRICT mutual TLS, "
+        "and has no sidecar to speak it: leave its proxy in"
+    )
+    assert found == ([] if has_sidecar else [told])

@@ -144,7 +144,13 @@ def test_a_route_behind_one_for_everything_is_never_taken() -> None:
         ([{"uri": {"prefix": "/a"}}, {"port": 80}], [{"port": 80}, {"uri": {"prefix": "/a"}}], False),
         ([{"port": 80, "uri": {"prefix": "/a"}}], [{"port": 80}], True),
         ([{"uri": {"prefix": "/a"}}], [{"uri": {"prefix": "/b"}}], True),
-        ([{"uri": {"prefix": "/a"}}], [{"uri": {"exact": "/a"}}], True),
+        ([{"uri": {"prefix": "/a"}}], [{"uri": {"exact": "/a"}}], False),
+        ([{"uri": {"prefix": "/a"}}], [{"uri": {"prefix": "/a/b"}, "port": 80}], False),
+        ([{"uri": {"prefix": "/"}}], [{"port": 80}], False),
+        ([{"uri": {"regex": ".*"}}], [{"port": 80}], False),
+        ([{"uri": {"prefix": "/a/b"}}], [{"uri": {"prefix": "/a"}}], True),
+        ([{"uri": {"exact": "/a"}}], [{"uri": {"prefix": "/a"}}], True),
+        ([{"uri": {"regex": "/a.*"}}], [{"uri": {"exact": "/ab"}}], True),
         ([{"uri": {"prefix": "/a"}}], [{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}], True),
         ([{"headers": {"a": {"exact": "1"}}}], [{"headers": {"a": {"exact": "1"}, "b": {"exact": "2"}}}], True),
     ],
@@ -180,7 +186,7 @@ def test_a_route_is_reached_where_those_before_leave_something(
 )
 def test_a_request_that_may_have_been_done_is_not_tried_again(method: Document | None, told_of: str) -> None:
     route = {"match": [{"method": method}]} if method else {}
-    retries = {"attempts": 2, "retryOn": "connect-failure, reset,503"}
+    retries = {"attempts": 2, "retryOn": "connect-failure,reset,503"}
     assert sentences(routed({**route, "retries": retries})) == [
         f"VirtualService wiki has http route 1 try a {told_of} again on reset, 503, when it may have been done: match "
         "methods that change nothing, or set attempts to 0"
@@ -198,7 +204,7 @@ def test_a_request_that_may_be_done_twice_is_tried_again(method: Document) -> No
 @pytest.mark.parametrize(
     "retries",
     [
-        {"attempts": 0, "retryOn": "5xx"},
+        {"attempts": 0},
         {"attempts": 2},
         {"attempts": 2, "retryOn": "connect-failure,refused-stream"},
         {"attempts": 2, "retryOn": "reset-before-request,unavailable,cancelled"},
@@ -246,3 +252,91 @@ def test_a_redirect_to_what_it_matches_gives_its_sentence(redirect: Document, ma
 )
 def test_a_redirect_leads_elsewhere(redirect: Document, matched: list[Document]) -> None:
     assert redirected(redirect, *matched) == []
+
+
+# redirects that lead to each other
+
+
+def passed_on(*ways: tuple[str, Document]) -> list[str]:
+    documents = routed({"name": "rest"})
+    http = [{"name": path, "match": [{"uri": {"exact": path}}], "redirect": to} for path, to in ways]
+    put(find(documents, "VirtualService"), "spec/http", [*http, {"name": "rest", "route": TO_WIKI}])
+    return sentences(documents)
+
+
+def test_redirects_that_lead_to_each_other_give_one_sentence() -> None:
+    assert passed_on(("/a", {"uri": "/b"}), ("/b", {"uri": "/c"}), ("/c", {"uri": "/a"})) == [
+        "VirtualService wiki has http route /a redirect https://wiki.localhost/a to https://wiki.localhost/b to "
+        "https://wiki.localhost/c to https://wiki.localhost/a, and so on for ever: let one of them answer"
+    ]
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        [("/a", {"uri": "/b"}), ("/b", {"uri": "/c"})],
+        [("/a", {"uri": "/b"}), ("/b", {"authority": "other.localhost", "uri": "/a"})],
+        [("/old", {"uri": "/"})],
+    ],
+)
+def test_redirects_may_lead_one_after_the_other(ways: list[tuple[str, Document]]) -> None:
+    assert passed_on(*ways) == []
+
+
+# what Istio refuses
+
+
+@pytest.mark.parametrize(
+    ("route", "told"),
+    [
+        ({"redirect": {"uri": "/b"}}, "with route and redirect"),
+        ({"retries": {"attempts": 0, "retryOn": "reset"}}, "try again 0 times with retryOn, which Istio refuses"),
+        ({"retries": {"attempts": -1}}, "try again -1 times"),
+        ({"retries": {"attempts": 1, "retryOn": "connect-fail"}}, "try again on 'connect-fail', which Istio does not"),
+        ({"retries": {"attempts": 1, "retryOn": "connect-failure, refused-stream"}}, "try again on ' refused-stream'"),
+        ({"timeout": "0s"}, "with a timeout of 0s, which Istio refuses"),
+        ({"mirrorPercentage": {"value": 120}}, "mirror 120 per cent of requests"),
+        ({"match": [{"uri": {"prefix": "api"}}]}, "match path api, which no request has"),
+        ({"match": [{"method": {"exact": "post"}}]}, "match method post, which no request has: write POST"),
+        ({"match": [{"headers": {"X-Beta": {"exact": "1"}}}]}, "match header X-Beta, which Istio does not find"),
+    ],
+)
+def test_a_route_that_istio_refuses_or_that_matches_nothing_gives_its_sentence(route: Document, told: str) -> None:
+    assert [sentence for sentence in sentences(routed(route)) if f"has http route 1 {told}" in sentence] != []
+
+
+@pytest.mark.parametrize(
+    ("redirect", "told"),
+    [
+        ({}, "redirect to nowhere"),
+        ({"uri": "b"}, "redirect to b, which is no path"),
+        ({"uri": "/b", "redirectCode": 200}, "redirect with code 200"),
+        ({"scheme": "HTTPS"}, "redirect to scheme HTTPS: there are http and https"),
+    ],
+)
+def test_a_redirect_that_istio_refuses_gives_its_sentence(redirect: Document, told: str) -> None:
+    found = passed_on(("/a", redirect))
+    assert [sentence for sentence in found if f"has http route /a {told}" in sentence] != []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("spec/http", None, "has no routes"),
+        ("spec/http/0/route", [], "with no destination"),
+        ("spec/hosts", ["wiki.localhost", "wiki.localhost"], "names host wiki.localhost twice"),
+        (
+            "spec/http/0/route",
+            [{**TO_WIKI[0], "weight": 0}, {**TO_WIKI[0], "weight": 0}],
+            "with the weights 0, 0: write those that make 100 together",
+        ),
+    ],
+)
+def test_a_virtual_service_is_whole(path: str, value: Any, told: str) -> None:
+    documents = environment()
+    put(find(documents, "VirtualService"), path, value)
+    assert [sentence for sentence in sentences(documents) if told in sentence] != []
+
+
+def test_a_protocol_may_be_written_in_lower_case() -> None:
+    assert sentences(served(server(80, "http"))) == []
