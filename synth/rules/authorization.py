@@ -243,9 +243,15 @@ def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
                         f"leads to {workload}, but "
                         + problem.format(
                             callers=f"callers from namespace {gateway.namespace}, where {gateway} has its pods",
-                            request=f"a GET of {', '.join(route.spec.get('hosts', []))} on port {port.number}",
+                            request=_asked(route, port.number),
                         ),
                     )
+
+
+def _asked(route: Object, port: int) -> str:
+    if not route.spec.get("http"):
+        return f"connections to port {port}"
+    return f"a GET of {', '.join(route.spec.get('hosts', []))} on port {port}"
 
 
 def _accounts(cluster: Cluster, namespace: str) -> tuple[str, ...]:

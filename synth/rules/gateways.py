@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation, shown
-from synth.mesh import ServedHost, gateway_references, served_hosts
+from synth.mesh import ServedHost, gateway_references, routes, served_hosts
 
 ENCRYPTED = frozenset({"HTTPS", "TLS"})
 
@@ -58,6 +58,17 @@ def gateways_list_the_routes(cluster: Cluster) -> Iterator[Violation]:
                 if f"{item.namespace}/{host}" not in entries and not any(
                     entry.admits(item.namespace, host) for entry in entries.values()
                 ):
+                    ports = sorted(
+                        {match["port"] for route in routes(item, "tcp") for match in route.matches if "port" in match}
+                    )
+                    if ports and not (item.spec.get("http") or item.spec.get("tls")):
+                        known = ", ".join(map(str, dict.fromkeys(s["port"]["number"] for s in gateway.spec["servers"])))
+                        yield Violation(
+                            item,
+                            f"takes connections at port {', '.join(map(str, ports))} of {gateway}, which has no server "
+                            f"for them in namespace {item.namespace}: its ports are {known}",
+                        )
+                        continue
                     yield Violation(
                         item,
                         f"answers for {host}, but {gateway} lists {', '.join(entries) or 'none'}: "

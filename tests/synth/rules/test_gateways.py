@@ -66,3 +66,19 @@ def test_a_server_in_plain_text_has_no_certificate(protocol: str) -> None:
 
 def test_a_server_in_plain_text_may_send_everybody_to_the_other() -> None:
     assert sentences(served(server(80, "HTTP", httpsRedirect=True), HTTPS)) == []
+
+
+def test_a_route_of_connections_is_told_of_its_port_and_of_no_host() -> None:
+    documents = environment()
+    route = find(documents, "VirtualService")
+    to_wiki = route["spec"]["http"][0]["route"]
+    route["spec"] = {
+        **route["spec"],
+        "hosts": ["*"],
+        "http": [],
+        "tcp": [{"match": [{"port": 5432}], "route": to_wiki}],
+    }
+    assert said((gateways.gateways_list_the_routes,), documents) == [
+        "VirtualService wiki takes connections at port 5432 of Gateway main, which has no server for them in namespace "
+        "wiki: its ports are 80"
+    ]
