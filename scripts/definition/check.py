@@ -5,7 +5,8 @@ import click
 from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.node import start
-from synth.publish import State, compare
+from synth.publish import State, compare, remember
+from synth.unchanged import Look, right
 
 ADVICE = {
     State.MISSING: "missing, run `make synth`",
@@ -16,7 +17,8 @@ ADVICE = {
 
 
 @click.command()
-def check() -> None:
+@click.pass_obj
+def check(look: Look | None) -> None:
     """Say how deploy/ differs from what the charts give; write nothing.
 
     Exit code 0 when nothing differs, 1 when something does.
@@ -37,4 +39,6 @@ def check() -> None:
     if differences:
         count = len(differences)
         raise DefinitionError(f"deploy/ differs from the charts in {count} {'file' if count == 1 else 'files'}")
-    click.echo(f"deploy/ is what the charts give: {len(tree.files)} files")
+    if look:
+        remember(look, tree, ROOT, differences)
+    click.echo(right(len(tree.files)))

@@ -306,13 +306,17 @@ finally:
 """
 
 
-def test_main_with_nothing_to_do_starts_nothing(tmp_path: Path) -> None:
+def test_main_and_check_with_nothing_to_do_start_nothing(tmp_path: Path) -> None:
     workshop = Workshop.at(tmp_path)
     assert workshop.synth().code == 0
 
     asked = workshop.run(sys.executable, "-c", ASKED, "main")
     assert (asked.code, asked.out) == (0, "[]\n")
     assert asked.err.endswith(" files unchanged\n")
+    asked = workshop.run(sys.executable, "-c", ASKED, "scripts", "check")
+    assert (asked.code, asked.out.splitlines()[1:]) == (0, ["[]"])
+    assert asked.out.startswith("deploy/ is what the charts give: ")
+
     ended = workshop.run(sys.executable, "main.py", CDK8S_OUTDIR=str(tmp_path / "dist"))
     assert ended.code == 0
     assert list((tmp_path / "dist").rglob("*.k8s.yaml"))
@@ -323,3 +327,22 @@ def test_main_with_nothing_to_do_starts_nothing(tmp_path: Path) -> None:
         ended = workshop.synth()
         assert ended.code == 1
         assert "a mistake (charts/apps/__init__.py line " in ended.err
+
+
+def test_cdk8s_synth_with_nothing_to_do_does_not_start_the_cli(tmp_path: Path) -> None:
+    workshop = Workshop.at(tmp_path)
+    synth = ("scripts/cdk8s", "synth")
+    first = workshop.run(*synth)
+    assert (first.code, first.out) == (0, "Synthesizing application\n")
+
+    (tmp_path / "node_modules").unlink()
+    cli = tmp_path / "node_modules/cdk8s-cli/bin/cdk8s"
+    cli.parent.mkdir(parents=True)
+    cli.write_text("console.log('started')\n")
+    ended = workshop.run(*synth)
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err == first.err
+
+    assert workshop.run(*synth, "--output", str(tmp_path / "dist/more")).out == "started\n"
+    next((tmp_path / "dist").rglob("*.k8s.yaml")).unlink()
+    assert workshop.run(*synth).out == "started\n"
