@@ -46,7 +46,7 @@ def compiled(root: Path, output: str | None = None, look: Look | None = None) ->
             remember(look, tree, root, differences)
     except KeyboardInterrupt:
         return 130, "interrupted"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if (known := explained(error, root)) is None:
             raise
         return known.exit_code, str(known)

@@ -12,7 +12,7 @@ PACKAGES = (".venv", "imports")
 FORMS = "synth.forms"
 
 
-def explained(error: Exception, root: Path = ROOT) -> DefinitionError | ToolError | None:
+def explained(error: BaseException, root: Path = ROOT) -> DefinitionError | ToolError | None:
     """One readable sentence for an error that a person can put right; None where it is a fault of this project.
 
     A person's are the errors that come out of a chart or a fact below `root`, and files that cannot be read or written.
@@ -25,7 +25,7 @@ def explained(error: Exception, root: Path = ROOT) -> DefinitionError | ToolErro
     return DefinitionError(f"{_first_sentence(error, root)} ({place})") if place else None
 
 
-def _place_in_charts(error: Exception, root: Path) -> str | None:
+def _place_in_charts(error: BaseException, root: Path) -> str | None:
     """`charts/graphwiki.py line 12, in charts/web_app.py line 90`: the app's line, and the one that failed.
 
     None where the line that failed is this project's but no chart's.
@@ -45,7 +45,7 @@ def _place_in_charts(error: Exception, root: Path) -> str | None:
     return _shown(*last, root) if first[0] == last[0] else f"{_shown(*first, root)}, in {_shown(*last, root)}"
 
 
-def _own_lines(error: Exception, root: Path) -> list[TracebackType]:
+def _own_lines(error: BaseException, root: Path) -> list[TracebackType]:
     """The lines of this project that the error came through, the outermost first; packages and bindings left out."""
     packages = _below(root, PACKAGES)
     lines = []
@@ -78,15 +78,17 @@ def _shown(file: str, line: int | None, root: Path) -> str:
     return f"{Path(file).relative_to(root).as_posix()} line {line}"
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, without the JavaScript stack that a JSIIError carries in its lines after the first."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _first_sentence(error: Exception, root: Path) -> str:
+def _first_sentence(error: BaseException, root: Path) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
     text = first_line(error)
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r}) would end the compile here: raise an error that says what is wrong"
     if isinstance(error, KeyError):
         return f"there is no {text} among the keys"
     if isinstance(error, AttributeError) and text == error.name:
@@ -94,7 +96,7 @@ def _first_sentence(error: Exception, root: Path) -> str:
     return _about_arguments(text, error, root) or _about_types(text) or text
 
 
-def _about_arguments(text: str, error: Exception, root: Path) -> str | None:
+def _about_arguments(text: str, error: BaseException, root: Path) -> str | None:
     """What Python says of a call with too little, too much or something unknown, as a sentence about what is called."""
     if missing := re.fullmatch(r"(\w+)(?:\.\w+)?\(\) missing \d+ required .*arguments?: (.+)", text):
         return f"{missing[1]} needs {missing[2].replace(chr(39), '')}: write that as well"
@@ -127,7 +129,7 @@ def _about_types(text: str) -> str | None:
 WORDS = {"str": "text in quotes", "int": "a whole number", "int, float": "a number", "bool": "True or False"}
 
 
-def _fields(class_name: str, error: Exception, root: Path) -> list[str]:
+def _fields(class_name: str, error: BaseException, root: Path) -> list[str]:
     """The fields of a typed class, looked up where the failing line of the chart would look."""
     import inspect
 

@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
 
 import pytest
 
+import main
 import synth.publish as publishing
+from scripts.definition.warm import compile_again, read_anew
 from synth import ROOT
 
 COPIED = (
@@ -88,24 +87,16 @@ class Workshop:
 
         With a number, only so many environments are compiled, and nothing is published: it would be a part.
         """
-        with pytest.MonkeyPatch.context() as patch:
-            for name in _modules_of_a_definition():
-                patch.delitem(sys.modules, name)
-            patch.setattr(sys, "path", [str(self.root), *sys.path])
-            patch.setattr(sys, "dont_write_bytecode", True)
-            patch.setattr(SourceFileLoader, "source_to_code", _code_of)
-            importlib.invalidate_caches()
-            if environments is not None:
+        if environments is None:
+            code, said = compile_again(self.root)
+        else:
+            with read_anew(self.root), pytest.MonkeyPatch.context() as patch:
                 patch.setattr(publishing, "publish", lambda *_: [])
                 # What is wrong in it is told below.
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception, SystemExit):
                     compose = importlib.import_module("charts.compose")
                     patch.setattr(compose, "ENVIRONMENTS", compose.ENVIRONMENTS[:environments])
-            try:
-                code, said = importlib.import_module("main").compiled(self.root)
-            finally:
-                for name in _modules_of_a_definition():
-                    del sys.modules[name]
+                code, said = main.compiled(self.root)
         return Ended(code, "", f"{said}\n")
 
     def check(self) -> Ended:
@@ -114,17 +105,3 @@ class Workshop:
     def deployed(self) -> dict[str, bytes]:
         deploy = self.root / "deploy"
         return {p.relative_to(deploy).as_posix(): p.read_bytes() for p in deploy.rglob("*") if p.is_file()}
-
-
-def _code_of(_: SourceFileLoader, data: bytes, path: str, **__: object) -> CodeType:
-    return _compiled(bytes(data), path)
-
-
-@cache
-def _compiled(data: bytes, path: str) -> CodeType:
-    """The code of a module: between two compiles most of them are the same, to the byte."""
-    return compile(data, path, "exec", dont_inherit=True)
-
-
-def _modules_of_a_definition() -> list[str]:
-    return [name for name in sys.modules if name.partition(".")[0] in ("charts", "facts", "main")]
