@@ -30,6 +30,7 @@ SETTINGS = ("CDK8S_", "JSII_", "LANG", "LC_", "NODE_", "PYTHON", "TZ")
 """What the names of the variables begin with that Python, Node, jsii and cdk8s look at themselves."""
 OUTPUT_ONLY = ("CDK8S_OUTDIR", "CDK8S_RECORD_CONSTRUCT_METADATA", "CDK8S_CHECK_UPGRADE")
 """Those of them that the cdk8s CLI sets, and that change nothing in deploy/."""
+FLAGS = ("optimize", "dev_mode", "utf8_mode", "bytes_warning", "hash_randomization", "no_site", "no_user_site")
 INSTALLED = f"{os.sep}site-packages{os.sep}"
 SETTLED = 2_000_000_000
 """How many nanoseconds old a change must be for a stamp to be trusted: within one tick a second one would not show."""
@@ -51,6 +52,8 @@ class Seen:
         self.opened: set[str] = set()
         self.listed: set[str] = set()
         self.variables: set[str] = set()
+        self.relative = False
+        """Whether a path was taken from the folder that the process is in."""
         self.beyond = False
         """Whether another program or the network was asked: nobody can look at what they say the next time."""
 
@@ -59,15 +62,19 @@ class Seen:
         if event == "open":
             path, _, flags = arguments
             if isinstance(path, str | bytes) and flags & os.O_ACCMODE == os.O_RDONLY:
-                self.opened.add(os.path.abspath(os.fsdecode(path)))
+                self._add(self.opened, path)
         elif event in ("os.listdir", "os.scandir"):
             path = arguments[0] or "."
             frame = sys._getframe(1)
             importing = "importlib" in frame.f_code.co_filename  # Python's own search for modules and packages
             if isinstance(path, str | bytes) and not importing and self._asked_by_definition(frame):
-                self.listed.add(os.path.abspath(os.fsdecode(path)))
+                self._add(self.listed, path)
         elif event in BEYOND and arguments[0] != os.environ.get("JSII_NODE"):
             self.beyond = True
+
+    def _add(self, paths: set[str], path: str | bytes) -> None:
+        self.relative = self.relative or not os.path.isabs(path)
+        paths.add(os.path.abspath(os.fsdecode(path)))
 
     def _note_variables(self) -> None:
         kind: Any = type(os.environ)
@@ -113,6 +120,7 @@ class Look:
         self._output = os.path.abspath(output) if output else None
         self._started = time.time_ns()
         self._variables = dict(os.environ)
+        self._folder = os.getcwd()
         self._settings = _settings(self._root)
         self._sources = {path: _stamp(path) for path in _sources(self._root)}
         self._known: dict[str, Entry]
@@ -137,6 +145,7 @@ class Look:
     def _is_as(self, record: dict[str, Any]) -> bool:
         if (
             record["settings"] != self._settings
+            or record["folder"] not in (None, self._folder)
             or any(os.environ.get(name) != value for name, value in record["variables"].items())
             or record["sources"].keys() != self._sources.keys()
             or record["written"].keys() != _files_below(os.path.join(self._root, top) for top in record["tops"])
@@ -197,6 +206,7 @@ class Look:
             record = {
                 "format": FORMAT,
                 "settings": self._settings,
+                "folder": self._folder if read.relative else None,
                 "variables": {name: self._variables.get(name) for name in sorted(read.variables)},
                 "files": len(texts),
                 "tops": sorted({path.partition("/")[0] for path in texts}),
@@ -266,8 +276,8 @@ def _stamp(path: str, *, link: bool = False) -> Stamp | None:
 def _settings(root: str) -> list[Any]:
     """What a compile depends on beside files: the Python, how it was started, and the variables that it looks at."""
     variables = [[name, value] for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)]
-    python = [sys.version, sys.executable, sys.prefix, sys.base_prefix, list(sys.flags)]
-    return [FORMAT, root, os.getcwd(), python, [pair for pair in variables if pair[0] not in OUTPUT_ONLY]]
+    python = [sys.version, sys.executable, sys.prefix, sys.base_prefix, *(getattr(sys.flags, name) for name in FLAGS)]
+    return [FORMAT, root, python, [pair for pair in variables if pair[0] not in OUTPUT_ONLY]]
 
 
 def _sources(root: str) -> list[str]:

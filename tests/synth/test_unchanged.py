@@ -180,6 +180,9 @@ ASKS = {
     "what is below a folder": Asks("list(Path('{0}').rglob('*'))", lambda place, _: (place / "b.conf").touch()),
     "a variable": Asks("os.environ['SITE']", lambda _, patch: patch.setenv("SITE", "two")),
     "a variable that is not set": Asks("os.getenv('MORE')", lambda _, patch: patch.setenv("MORE", "")),
+    "a file of the folder that one is in": Asks(
+        "open('a.conf').close()", lambda place, patch: patch.chdir(place.parent)
+    ),
     "all variables": Asks("dict(os.environ)", lambda _, patch: patch.setenv("SITE", "two")),
 }
 
@@ -192,6 +195,7 @@ def test_what_a_chart_asks_of_the_world_counts(
     place = tmp_path_factory.mktemp("elsewhere")
     (place / "a.conf").write_text("listen 80;\n")
     monkeypatch.setenv("SITE", "one")
+    monkeypatch.chdir(place)
     look = Look(project)
     chart(project, asks.code.format(place))
     look.remember(OUTPUT, THEIRS)
@@ -215,6 +219,7 @@ def test_what_nobody_in_the_definition_asked_is_nothing_to_do(project: Path, mon
     list(project.parent.iterdir())
     look.remember(OUTPUT, THEIRS)
     monkeypatch.setenv("SITE", "two")
+    monkeypatch.chdir(project.parent)
     (project.parent / "more").mkdir()
     assert Look(project).files == len(OUTPUT)
 
