@@ -12,6 +12,10 @@ from charts.shapes.pod import Pod
 from charts.shapes.replicas import Replicas
 from charts.shapes.typed import int_or_string
 from charts.shapes.workload import Workload
+from synth.rules.times import PROGRESS
+
+ROLLOUT_SECONDS = 120
+"""What a pod needs beside its start until it is ready: a node, the image, the sidecar."""
 
 
 class DeploymentWorkload(Workload):
@@ -63,6 +67,7 @@ class DeploymentWorkload(Workload):
                 # Where there is an autoscaler the number is its own: Flux would set it back at each interval.
                 replicas=None if replicas.autoscaled else replicas.minimum,
                 revision_history_limit=3,
+                progress_deadline_seconds=_progress_deadline(pod),
                 selector=k8s.LabelSelector(match_labels=self.labels),
                 strategy=_one_at_a_time() if local_state or self.alone else _no_gap(),
                 template=self.template(drain=several, spread=several),
@@ -114,6 +119,12 @@ class DeploymentWorkload(Workload):
                 target=k8s.MetricTargetV2(type="Utilization", average_utilization=per_cent),
             ),
         )
+
+
+def _progress_deadline(pod: Pod) -> int | None:
+    """More than Kubernetes' own ten minutes where a start may take that long."""
+    longest = max(container.health.start_seconds for container in pod.containers)
+    return longest + ROLLOUT_SECONDS if longest + ROLLOUT_SECONDS > PROGRESS else None
 
 
 def disruption_budget(labels: dict[str, str]) -> k8s.PodDisruptionBudgetSpec:

@@ -13,6 +13,7 @@ from charts.shapes.network import Outside
 from charts.shapes.resources import PROXY, Amounts, largest, total
 from charts.shapes.storage import Mount, OwnVolume, Secret, Volume
 from charts.shapes.typed import quantities
+from synth.api_resources import VERBS, problem_of_group, problem_of_resource
 from synth.forms import LabelKey, LabelValue, formed, within
 
 RUN_AS = 10001
@@ -36,10 +37,6 @@ class Priority(StrEnum):
     ORDINARY = "ordinary"
 
 
-VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-"""What the API server lets somebody do: https://kubernetes.io/docs/reference/access-authn-authz/authorization/"""
-
-
 @formed
 @dataclass(frozen=True)
 class Permission:
@@ -48,7 +45,7 @@ class Permission:
     https://kubernetes.io/docs/reference/access-authn-authz/rbac/#role-and-clusterrole
 
     Raises:
-        ValueError: a verb is none.
+        ValueError: a verb, a resource or a group is none, or no request has what is allowed.
     """
 
     resources: Sequence[str]
@@ -57,12 +54,18 @@ class Permission:
     names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        shown = ", ".join(self.resources)
+        if not (self.resources and self.verbs and self.groups):
+            raise ValueError(f"the permission for {shown} allows nothing: name resources, verbs and groups")
         for verb in self.verbs:
             if verb not in VERBS:
-                raise ValueError(
-                    f"the permission for {', '.join(self.resources)} has the verb {verb!r}: there are "
-                    f"{', '.join(VERBS)}"
-                )
+                raise ValueError(f"the permission for {shown} has the verb {verb!r}: there are {', '.join(VERBS)}")
+        for group in self.groups:
+            if problem := problem_of_group(group):
+                raise ValueError(f"the permission for {shown} has the group {group!r}, which {problem}")
+        for resource in self.resources:
+            if problem := problem_of_resource(resource, list(self.groups), in_namespace=True):
+                raise ValueError(f"the permission for {shown} has the resource {resource!r}, which {problem}")
 
 
 @formed

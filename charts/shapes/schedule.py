@@ -38,6 +38,22 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
         raise ValueError(f"{name} has the time zone {time_zone!r}, which is none: Europe/Berlin is one") from None
 
 
+LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""How many days each month has at most."""
+
+
+def _never(line: str) -> str | None:
+    """A day of the month that none of the months has, where no day of the week is asked for as well."""
+    _, _, day, month, weekday = line.split()
+    days, months = (re.findall(r"\d+", text.split("/")[0]) for text in (day, month))
+    if weekday not in ("*", "?") or not days or "-" in day:
+        return None
+    numbers = [int(number) for number in months] or [MONTHS.index(name) + 1 for name in MONTHS if name in month.lower()]
+    most = max([LONGEST[number - 1] for number in numbers if 1 <= number <= len(LONGEST)] or LONGEST)
+    first = min(map(int, days))
+    return f"whose day {first} month {month} does not have" if first > most else None
+
+
 def _problems(line: str) -> Iterator[str]:
     fields = line.split()
     if len(fields) != len(FIELDS):
@@ -53,3 +69,5 @@ def _problems(line: str) -> Iterator[str]:
             bounds = [int(bound) if bound.isdecimal() else known.get(bound.lower(), -1) for bound in given]
             if not all(bound in numbers for bound in bounds) or bounds != sorted(bounds):
                 yield f"whose {name} {part} is not within {numbers.start} to {numbers.stop - 1}"
+    if problem := _never(line):
+        yield problem

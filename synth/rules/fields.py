@@ -26,6 +26,7 @@ from synth.rules.metadata import check_metadata
 from synth.rules.pods import check_pods
 from synth.rules.secrets import check_secrets
 from synth.rules.times import check_times
+from synth.rules.values import check_values
 from synth.tree import Object
 
 # What cdk8s appends to a name that it makes up from a construct's path.
@@ -76,7 +77,8 @@ def check_fields(subject: Object) -> Iterator[str]:
     yield from _check_name(subject)
     if subject.kind == "CustomResourceDefinition":
         return
-    for path, mapping in _mappings(document, ""):
+    mappings = list(_mappings(document, ""))
+    for path, mapping in mappings:
         yield from check_metadata(mapping, path)
         yield from _check_ports(mapping, path)
         yield from _check_quantities(mapping, path)
@@ -86,6 +88,7 @@ def check_fields(subject: Object) -> Iterator[str]:
     yield from _check_hosts(subject)
     yield from _check_priority(subject)
     yield from _check_keys(subject)
+    yield from check_values(subject, mappings)
     yield from check_times(subject)
     yield from check_secrets(document)
     if containers(document):
@@ -157,7 +160,7 @@ def _check_quantity(path: str, amount: object, *, in_bytes: bool) -> Iterator[st
     if in_bytes and number != number.to_integral_value():
         yield f"has {path} {amount}, which is {number} bytes: m is for thousandths, write Mi for mebibytes"
     elif in_bytes and 0 < number < LEAST_BYTES:
-        yield f"has {path} {amount}, which is {number} bytes: write the unit too, as in {amount}Mi"
+        yield f"has {path} {amount}, which is {number:f} bytes: write Mi for mebibytes, as in 64Mi"
 
 
 def _check_size(resources: Document, path: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ def check_secrets(document: Document) -> Iterator[str]:
         yield f"has its values in Git, for everyone to read: {BY_HAND}"
     if document["kind"] == "ConfigMap":
         for key, text in (document.get("data") or {}).items():
-            for what in _kinds_of_secret(text):
+            for what in _kinds_of_secret(str(text)):
                 yield f"has {what} in data[{key}], for everyone to read: keep it in a Secret of the cluster"
     for container in containers(document):
         yield from _check_container(container)

@@ -11,7 +11,10 @@ from synth.tree import Object
 
 GRACE_PERIOD = 30
 """Seconds that a pod has to end, where it does not say how many."""
-SLEEP = re.compile(r"sleep\s+([0-9]+)")
+SLEEP = re.compile(r"sleep\s+([0-9]+(?:\.[0-9]+)?)([smhd]?)\b")
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+PROGRESS = 600
+"""Seconds that a rollout may make no progress, where a Deployment does not say how many."""
 # https://cert-manager.io/docs/usage/certificate/#issuance-behavior: three months, where it does not say how long.
 CERTIFICATE_DURATION = "2160h"
 
@@ -21,6 +24,8 @@ def check_times(subject: Object) -> Iterator[str]:
     for container in containers(subject.document):
         yield from _check_end(container, pod_spec(subject.document))
         yield from _check_probes(container)
+    if subject.kind == "Deployment":
+        yield from _check_start(subject)
     if subject.kind == "Certificate":
         duration, before = subject.spec.get("duration", CERTIFICATE_DURATION), subject.spec.get("renewBefore")
         if before and _long(before) >= _long(duration):
@@ -46,19 +51,36 @@ def _check_end(container: Document, pod: Document) -> Iterator[str]:
     grace = pod.get("terminationGracePeriodSeconds", GRACE_PERIOD)
     hook = (container.get("lifecycle") or {}).get("preStop") or {}
     command = " ".join(map(str, (hook.get("exec") or {}).get("command", [])))
-    slept = [int(text) for text in SLEEP.findall(command)] + [(hook.get("sleep") or {}).get("seconds", 0)]
-    if max(slept) >= grace:
+    slept = sum(Decimal(number) * UNITS[unit] for number, unit in SLEEP.findall(command))
+    slept += (hook.get("sleep") or {}).get("seconds", 0)
+    if hook and 0 <= grace <= slept:
         yield (
-            f"has container {container['name']} sleep {max(slept)} seconds in its preStop hook, but the pod is killed "
+            f"has container {container['name']} sleep {slept:f} seconds in its preStop hook, but the pod is killed "
             f"after {grace}: raise terminationGracePeriodSeconds above that"
         )
+
+
+def _check_start(deployment: Object) -> Iterator[str]:
+    """A start that may take longer than the rollout, which then counts as failed while it still works.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment
+    """
+    most = deployment.spec.get("progressDeadlineSeconds", PROGRESS)
+    for container in pod_spec(deployment.document).get("containers", []):
+        probe = container.get("startupProbe") or {}
+        start = probe.get("initialDelaySeconds", 0) + probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+        if probe and start > most:
+            yield (
+                f"lets container {container['name']} take {start} seconds to start, but calls a rollout failed after "
+                f"{most}: raise progressDeadlineSeconds above that"
+            )
 
 
 def _check_probes(container: Document) -> Iterator[str]:
     for kind in PROBES:
         probe = container.get(kind) or {}
         timeout, period = probe.get("timeoutSeconds", 1), probe.get("periodSeconds", 10)
-        if timeout > period:
+        if timeout > period > 0:
             yield (
                 f"has {kind} of container {container['name']} wait {timeout} seconds for an answer and ask every "
                 f"{period}: make timeoutSeconds at most periodSeconds"

@@ -15,6 +15,11 @@ from charts.shapes.schedule import check_schedule
         "@daily",
         "@every 1h30m",
         "5/15 * * * *",
+        "0 3 29 2 *",
+        "0 3 31 1,2 *",
+        "0 3 30 2 mon",
+        "0 3 31 * *",
+        "0 3 28-31 feb *",
     ],
 )
 def test_a_line_of_cron_may_be(line: str) -> None:
@@ -33,6 +38,8 @@ def test_a_line_of_cron_may_be(line: str) -> None:
         ("30-10 3 * * *", "whose minute 30-10 is not within 0 to 59"),
         ("*/0 3 * * *", "whose minute */0 cannot be read"),
         ("@never", "which is not minute"),
+        ("0 3 30 2 *", "whose day 30 month 2 does not have"),
+        ("0 3 31 apr,jun *", "whose day 31 month apr,jun does not have"),
     ],
 )
 def test_another_line_may_not(line: str, problem: str) -> None:

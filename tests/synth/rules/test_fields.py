@@ -196,6 +196,7 @@ def test_a_pod_that_is_not_restricted_or_not_bounded_gives_its_sentence(path: st
 def test_a_job_needs_no_probes() -> None:
     job = find(environment(), "Deployment")
     job["kind"] = "Job"
+    put(job, "spec/template/spec/restartPolicy", "Never")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         put(job, f"{CONTAINER}/{probe}", None)
     assert list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
@@ -247,6 +248,7 @@ def test_a_role_may_have_a_colon_in_its_name() -> None:
 def test_cron_jobs_have_their_containers_checked() -> None:
     template = find(environment(), "Deployment")["spec"]["template"]
     template["spec"]["containers"][0]["image"] = "wiki"
+    template["spec"]["restartPolicy"] = "OnFailure"
     job = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "backup"}}
     job["spec"] = {"jobTemplate": {"spec": {"template": template}}}
     found = list(check_fields(Object(job, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
@@ -333,8 +335,8 @@ def test_another_kind_may_take_what_one_does_not(kind: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "amount", "problem"),
     [
-        ("requests/memory", "32", "requests.memory 32, which is 32 bytes: write the unit too, as in 32Mi"),
-        ("requests/ephemeral-storage", "64k", "requests.ephemeral-storage 64k, which is 64000 bytes: write the unit"),
+        ("requests/memory", "32", "requests.memory 32, which is 32 bytes: write Mi for mebibytes, as in 64Mi"),
+        ("requests/ephemeral-storage", "64k", "requests.ephemeral-storage 64k, which is 64000 bytes: write Mi for"),
         ("limits/cpu", "500", "limits.cpu 500, more than the 48 of a large node: write m for thousandths of a core"),
         ("limits/cpu", "50", "limits.cpu 50, more than the 48 of a large node"),
         ("limits/memory", "256Ti", "limits.memory 256Ti, more than the 512Gi of a large node: write Mi for mebibytes"),

@@ -45,6 +45,13 @@ def test_a_binding_of_a_role_and_an_account_that_are_there_breaks_no_rule() -> N
         ({**WIKI, "namespace": "istio-system"}, "gives rights to ServiceAccount wiki of namespace istio-system, which"),
         ({"kind": "ServiceAccount", "name": "wiki"}, "names ServiceAccount wiki without its namespace"),
         ({"kind": "Group", "name": "system:authenticated"}, "gives rights to system:authenticated, which is everybody"),
+        ({"kind": "Group", "name": "system:serviceaccounts"}, "gives rights to system:serviceaccounts, which is every"),
+        (
+            {"kind": "Serviceaccount", "name": "wiki"},
+            "gives rights to a Serviceaccount, wiki: ServiceAccount",
+        ),
+        ({**WIKI, "apiGroup": "rbac.authorization.k8s.io"}, "names ServiceAccount wiki with the group rbac.auth"),
+        ({**WIKI, "name": "default"}, "gives rights to ServiceAccount default of namespace wiki, which every pod has"),
     ],
 )
 def test_a_binding_for_nobody_or_everybody_gives_its_sentence(subject: Document, problem: str) -> None:
@@ -54,9 +61,13 @@ def test_a_binding_for_nobody_or_everybody_gives_its_sentence(subject: Document,
 
 @pytest.mark.parametrize(
     "subject",
-    [{**WIKI, "name": "default"}, {"kind": "Group", "name": "platform"}, {"kind": "User", "name": "somebody"}],
+    [
+        {"kind": "Group", "name": "platform"},
+        {"kind": "Group", "name": "system:serviceaccounts:wiki"},
+        {"kind": "User", "name": "somebody"},
+    ],
 )
-def test_some_subjects_are_always_there_or_not_known_here(subject: Document) -> None:
+def test_some_subjects_are_not_known_here(subject: Document) -> None:
     assert sentences([*environment(), READS, binding("RoleBinding", "Role", "wiki", subject)]) == []
 
 
@@ -99,12 +110,46 @@ def test_rights_that_give_the_cluster_away_give_their_sentence(
         role("ClusterRole", ["get", "list", "watch"], ["pods", "namespaces"]),
         role("ClusterRole", ["get"], ["secrets"], resourceNames=["wiki-tls"]),
         role("Role", ["get"], ["secrets"]),
-        role("Role", ["bind"], ["roles"], resourceNames=["wiki"]),
+        role("Role", ["bind"], ["roles"], apiGroups=["rbac.authorization.k8s.io"], resourceNames=["wiki"]),
+        role("Role", ["create"], ["pods"]),
+        role("Role", ["get", "patch"], ["deployments", "deployments/scale"], apiGroups=["apps"]),
+        role("Role", ["get"], ["kustomizations"], apiGroups=["kustomize.toolkit.fluxcd.io"]),
+        role("Role", ["get"], ["events"], apiGroups=["", "events.k8s.io"]),
         rbac("ClusterRole", rules=[{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]),
     ],
 )
 def test_rights_that_are_listed_are_left_alone(given: Document) -> None:
     assert sentences([*environment(), given]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (role("Role", [], ["pods"]), "has a rule without verbs, which allows nothing"),
+        (role("Role", ["get"], []), "has a rule without resources, which allows nothing"),
+        (role("Role", ["get"], ["pods"], apiGroups=[]), "has a rule for pods without apiGroups"),
+        (role("Role", ["get"], ["pods"], apiGroups=["core"]), "names the group 'core', which is no group"),
+        (role("Role", ["get"], ["jobs"], apiGroups=["batch/v1"]), "'batch/v1', which is a group with its version"),
+        (role("Role", ["get"], ["ConfigMaps"]), "the resource ConfigMaps, which is no resource of group '': did you"),
+        (role("Role", ["get"], ["deployments"]), "deployments, which is not of group '': it is of apps"),
+        (role("Role", ["get"], ["nodes"]), "nodes, which is of no namespace, so that a Role cannot give it"),
+        (rbac("Role", rules=[{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]), "use a ClusterRole"),
+        (role("Role", ["Get"], ["pods"]), "allows 'Get', which is no verb: there are get, list"),
+        (role("Role", ["create"], ["pods"], resourceNames=["a"]), "allows create for names alone, which no such"),
+        (role("ClusterRole", ["create"], ["pods"]), "create for pods of the whole cluster, with which its holder can"),
+    ],
+)
+def test_rights_that_no_request_has_or_that_are_for_all_the_cluster_give_their_sentence(
+    given: Document, problem: str
+) -> None:
+    (told,) = sentences([*environment(), given])
+    assert problem in told
+
+
+def test_a_binding_without_subjects_gives_its_sentence() -> None:
+    nobody = {**binding("RoleBinding", "Role", "wiki"), "subjects": []}
+    (told,) = sentences([*environment(), READS, nobody])
+    assert "gives Role wiki to nobody" in told
 
 
 @pytest.mark.parametrize(

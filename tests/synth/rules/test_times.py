@@ -33,6 +33,11 @@ def sleeping(seconds: int) -> dict[str, Any]:
         ({"preStop": {"sleep": {"seconds": 60}}}, 60, False),
         ({"preStop": {"exec": {"command": ["sleep", "90"]}}}, 60, False),
         ({"preStop": {"httpGet": {"path": "/end", "port": "http"}}}, 1, True),
+        ({"preStop": {"exec": {"command": ["sh", "-c", "sleep 20; stop; sleep 20"]}}}, None, False),
+        ({"preStop": {"exec": {"command": ["sh", "-c", "sleep 10; stop; sleep 10"]}}}, None, True),
+        ({"preStop": {"exec": {"command": ["sleep", "1m"]}}}, None, False),
+        ({"preStop": {"exec": {"command": ["sleep", "1m"]}}}, 90, True),
+        ({"preStop": {"exec": {"command": ["sleep", "0.5"]}}}, None, True),
     ],
 )
 def test_a_pod_is_not_killed_while_its_hook_sleeps(hook: dict[str, Any], grace: int | None, fits: bool) -> None:
@@ -99,3 +104,22 @@ def test_a_certificate_is_renewed_after_it_is_issued(times: dict[str, str], coun
     found = list(check_fields(item))
     assert len(found) == count
     assert all("make renewBefore shorter than duration" in told for told in found)
+
+
+@pytest.mark.parametrize(
+    ("probe", "progress", "fits"),
+    [
+        ({"periodSeconds": 10, "failureThreshold": 30}, None, True),
+        ({"periodSeconds": 10, "failureThreshold": 90}, None, False),
+        ({"periodSeconds": 10, "failureThreshold": 90}, 1200, True),
+        ({"periodSeconds": 10, "failureThreshold": 55, "initialDelaySeconds": 60}, None, False),
+        ({"periodSeconds": 10, "failureThreshold": 20}, 120, False),
+    ],
+)
+def test_a_rollout_waits_for_a_slow_start(probe: dict[str, Any], progress: int | None, fits: bool) -> None:
+    document = find(environment(), "Deployment")
+    put(document, f"{CONTAINER}/startupProbe", {**HTTP, **probe})
+    if progress:
+        put(document, "spec/progressDeadlineSeconds", progress)
+    found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+    assert [f"but calls a rollout failed after {progress or 600}" in told for told in found] == ([] if fits else [True])
