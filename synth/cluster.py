@@ -47,10 +47,14 @@ class Provided:
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken rule: the object, and what is wrong and would be right, as the end of a sentence."""
+    """One broken rule: the object, and what is wrong and would be right, as the end of a sentence.
+
+    `relies_on` are the objects that the rule was told by: where one of them is wrong itself, that may be all.
+    """
 
     subject: Object
     problem: str
+    relies_on: Sequence[Object] = ()
 
     def __str__(self) -> str:
         folder = PurePosixPath(self.subject.folder).name

@@ -28,8 +28,12 @@ from synth.rules import (
 )
 from synth.tree import Tree
 
-RULES: tuple[Rule, ...] = (
+FOUNDATION: tuple[Rule, ...] = (
     *identities.RULES,
+    *namespaces.PLACES,
+)
+"""Which object is where: as long as that is wrong, what the other rules would say follows from it."""
+RULES: tuple[Rule, ...] = (
     *namespaces.RULES,
     *fields.RULES,
     *workloads.RULES,
@@ -54,8 +58,11 @@ RULES: tuple[Rule, ...] = (
 
 
 def check(tree: Tree, provided: Iterable[Provided]) -> list[Violation]:
-    """Every violation of every rule in one environment's tree, in the order of the objects."""
+    """Every violation of every rule in one environment's tree, in the order of the objects, without what follows."""
     cluster = Cluster(tree, provided)
-    violations = [violation for rule in RULES for violation in rule(cluster)]
+    violations = [violation for rule in FOUNDATION for violation in rule(cluster)]
+    violations = violations or [violation for rule in RULES for violation in rule(cluster)]
+    wrong = {id(violation.subject) for violation in violations}
+    violations = [found for found in violations if not any(id(item) in wrong for item in found.relies_on)]
     order = {id(item): index for index, item in enumerate(cluster.objects)}
     return sorted(violations, key=lambda violation: order[id(violation.subject)])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
+from synth.pods import WORKLOADS
 from synth.policies import directions
 from synth.rules.network import DIRECTIONS
 from synth.tree import Object
@@ -22,6 +23,25 @@ def namespaces_exist(cluster: Cluster) -> Iterator[Violation]:
                 item,
                 f"is in namespace {item.namespace}, {cluster.unknown('Namespace', '')}",
             )
+
+
+def namespaces_have_one_owner(cluster: Cluster) -> Iterator[Violation]:
+    """What runs in a namespace comes and goes with it, and counts against its quota: it is in its folder."""
+    owners = {item.name: item for item in cluster.of("Namespace")}
+    strangers: dict[tuple[str, str], list[Object]] = {}
+    for item in cluster.objects:
+        owner = owners.get(item.namespace)
+        if owner is not None and owner.folder != item.folder:
+            strangers.setdefault((item.folder, item.namespace), []).append(item)
+    for (_, namespace), (first, *more) in strangers.items():
+        if not any(item.kind in WORKLOADS for item in (first, *more)):
+            continue
+        others = f", as {len(more)} more of this folder are" if more else ""
+        yield Violation(
+            first,
+            f"is in namespace {namespace}{others}, which is {owners[namespace].source}'s: an app has a namespace of "
+            "its own, use that",
+        )
 
 
 def namespaces_are_guarded(cluster: Cluster) -> Iterator[Violation]:
@@ -53,7 +73,5 @@ def _is_for_all(policy: Object, direction: str) -> bool:
     return not any((policy.spec.get("podSelector") or {}).values()) and direction in directions(policy)
 
 
-RULES: tuple[Rule, ...] = (
-    namespaces_exist,
-    namespaces_are_guarded,
-)
+PLACES: tuple[Rule, ...] = (namespaces_exist, namespaces_have_one_owner)
+RULES: tuple[Rule, ...] = (namespaces_are_guarded,)

@@ -1,63 +1,113 @@
 """Rules for how much runs in a namespace: its ResourceQuota at full scale, and its LimitRange."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
-from synth.pods import containers
+from synth.pods import RESOURCES, containers
 from synth.quantity import as_quantity, quantity
 from synth.scale import scale, surge
-from synth.takes import amount_of, pod_takes, proxy_takes
+from synth.takes import PROXY_DEFAULTS, amount_of, pod_takes, proxy_takes
 from synth.tree import Object
 
 
 def quotas_fit_at_full_scale(cluster: Cluster) -> Iterator[Violation]:
     """What a namespace's pods and volumes request, every autoscaler at its maximum, fits its ResourceQuota."""
     for quota in cluster.of("ResourceQuota"):
+        # One with scopes is for some of the pods alone.
+        if quota.spec.get("scopes") or quota.spec.get("scopeSelector"):
+            continue
         needed = _needed(cluster, quota.namespace)
-        for resource, amount in (quota.spec.get("hard") or {}).items():
-            if resource not in needed:
-                continue
-            try:
-                fits = needed[resource] <= quantity(amount)
-            except ValueError:
-                continue
-            if not fits:
-                binary = not resource.endswith("cpu") and resource not in ("pods", "persistentvolumeclaims")
-                yield Violation(
-                    quota,
-                    f"allows {resource} {amount}, but at full scale namespace {quota.namespace} needs "
-                    f"{as_quantity(needed[resource], binary=binary)}: raise it, or run fewer or smaller pods",
-                )
+        short = [
+            (resource, str(amount), as_quantity(needed[resource], binary=_in_bytes(resource)))
+            for resource, amount in (quota.spec.get("hard") or {}).items()
+            if resource in needed and not _fits(needed[resource], amount)
+        ]
+        if short:
+            allowed = _and(f"{resource} {amount}" for resource, amount, _ in short)
+            yield Violation(
+                quota,
+                f"allows {allowed}, but at full scale namespace {quota.namespace} needs "
+                f"{_and(need for _, _, need in short)}: raise it, or run fewer or smaller pods",
+                relies_on=[item for item in cluster.objects if item.namespace == quota.namespace and item is not quota],
+            )
+
+
+def _fits(needed: Decimal, amount: object) -> bool:
+    try:
+        return needed <= quantity(amount)
+    except ValueError:
+        return True
+
+
+def _in_bytes(resource: str) -> bool:
+    return resource.endswith(("memory", "storage"))
+
+
+def _and(texts: Iterable[str]) -> str:
+    *first, last = list(texts) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+CLASS = ".storageclass.storage.k8s.io/"
+"""Between a StorageClass and what a quota counts of its volumes:
+https://kubernetes.io/docs/concepts/policy/resource-quotas/#storage-resource-quota"""
+COUNTED = {
+    "ConfigMap": ("configmaps", "count/configmaps"),
+    "CronJob": ("count/cronjobs.batch",),
+    "Deployment": ("count/deployments.apps",),
+    "Job": ("count/jobs.batch",),
+    "PersistentVolumeClaim": ("count/persistentvolumeclaims",),
+    "Secret": ("secrets", "count/secrets"),
+    "Service": ("services", "count/services"),
+    "StatefulSet": ("count/statefulsets.apps",),
+}
+"""What a quota counts an object as."""
 
 
 def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
     """How much of each resource a namespace needs at full scale, by the names that a ResourceQuota has for them."""
     needed: dict[str, Decimal] = {"pods": Decimal(0)}
 
-    def add(resource: str, amount: Decimal) -> None:
+    def add(resource: str, amount: Decimal | int) -> None:
         needed[resource] = needed.get(resource, Decimal(0)) + amount
 
+    def claim(document: Document, count: int) -> None:
+        size, storage_class = _storage(document), document["spec"].get("storageClassName")
+        for prefix in ("", *([f"{storage_class}{CLASS}"] if storage_class else [])):
+            add(f"{prefix}persistentvolumeclaims", count)
+            add(f"{prefix}requests.storage", count * size)
+
+    nodes = sum(given.kind == "Node" for given in cluster.provided)
     for item in cluster.selected(namespace, {}):
-        if item.kind == "DaemonSet":
-            continue
-        pods = scale(cluster, item)[1] + surge(cluster, item)
-        add("pods", Decimal(pods))
+        # Of a DaemonSet each node has one, and a cluster at least one node.
+        pods = max(nodes, 1) if item.kind == "DaemonSet" else scale(cluster, item)[1] + surge(cluster, item)
+        add("pods", pods)
         for kind in ("requests", "limits"):
             for resource, amount in pod_takes(cluster, item, kind).items():
                 add(f"{kind}.{resource}", pods * amount)
+                if kind == "requests" and resource in RESOURCES:
+                    add(resource, pods * amount)
         for template in item.spec.get("volumeClaimTemplates", []):
-            add("persistentvolumeclaims", Decimal(pods))
-            add("requests.storage", pods * _storage(template))
-    for claim in cluster.within(namespace, "PersistentVolumeClaim"):
-        add("persistentvolumeclaims", Decimal(1))
-        add("requests.storage", _storage(claim.document))
+            claim(template, pods)
+    for item in cluster.within(namespace, "PersistentVolumeClaim"):
+        claim(item.document, 1)
+    for kind, names in COUNTED.items():
+        for name in names if cluster.within(namespace, kind) else ():
+            add(name, len(cluster.within(namespace, kind)))
+    for service in cluster.within(namespace, "Service"):
+        outside = service.spec.get("type") in ("NodePort", "LoadBalancer")
+        add("services.nodeports", len(service.spec.get("ports", [])) if outside else 0)
+        add("services.loadbalancers", service.spec.get("type") == "LoadBalancer")
     return needed
 
 
 def _storage(claim: Document) -> Decimal:
     return amount_of(((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", 0))
+
+
+PROXY = "Istio's proxy"
 
 
 def containers_keep_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
@@ -73,15 +123,22 @@ def _above(cluster: Cluster, limit_range: Object, most: Mapping[str, str], workl
         f"container {container['name']}": (container.get("resources") or {}).get("limits") or {}
         for container in containers(workload.document)
     }
-    for name, amounts in {**limits, "Istio's proxy": proxy_takes(cluster, workload, "limits")}.items():
-        for resource, amount in amounts.items():
-            if resource in most and amount_of(amount) > amount_of(most[resource]):
-                shown_amount = amount if isinstance(amount, str) else as_quantity(amount, binary=resource != "cpu")
-                yield Violation(
-                    workload,
-                    f"has {name} with limits.{resource} {shown_amount}, above the {most[resource]} of {limit_range} in "
-                    "its namespace: raise the one or lower the other",
-                )
+    for name, amounts in {**limits, PROXY: proxy_takes(cluster, workload, "limits")}.items():
+        above = {
+            resource: amount if isinstance(amount, str) else as_quantity(amount, binary=resource != "cpu")
+            for resource, amount in amounts.items()
+            if resource in most and amount_of(amount) > amount_of(most[resource])
+        }
+        if above:
+            asked = _and(f"limits.{resource} {amount}" for resource, amount in above.items())
+            named = _and(PROXY_DEFAULTS[f"limits.{key}"][0] for key in above if f"limits.{key}" in PROXY_DEFAULTS)
+            its = name == PROXY and named
+            lower = f"name less in the annotations {named} of its pods" if its else "lower the other"
+            yield Violation(
+                workload,
+                f"has {name} with {asked}, above the {_and(most[resource] for resource in above)} of {limit_range} in "
+                f"its namespace: raise the one or {lower}",
+            )
 
 
 def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:

@@ -2,24 +2,28 @@
 
 import pytest
 
-from synth.cluster import Provided
+from synth.cluster import Cluster, Provided
 from synth.manifest import Document
-from synth.rules import namespaces
+from synth.rules import check, namespaces
+from synth.tree import File, Tree
 from tests.synth.objects import (
     DNS,
+    PROVIDED,
     WIKI_PODS,
     environment,
     find,
+    other,
     policy,
     put,
     said,
+    tree,
 )
 
 STANDARD = "pod-security.kubernetes.io/enforce"
 
 
 def sentences(documents: list[Document], *provided: Provided) -> list[str]:
-    return said(namespaces.RULES, documents, *provided)
+    return said((*namespaces.PLACES, *namespaces.RULES), documents, *provided)
 
 
 def test_a_sound_environment_breaks_no_rule() -> None:
@@ -67,3 +71,27 @@ def test_a_namespace_may_be_closed_by_several_policies() -> None:
 def test_a_namespace_without_pods_needs_nothing() -> None:
     empty = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "empty"}}
     assert sentences([*environment(), empty]) == []
+
+
+def test_what_runs_in_a_namespace_is_in_its_folder() -> None:
+    files = tree(environment()).files
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "b", "namespace": "wiki"}}
+    beside = {f"deploy/apps/blog/{n}.yaml": File((account,), "charts/blog.py") for n in range(2)}
+    job = {"deploy/apps/blog/job.yaml": File((other("Job"),), "charts/blog.py")}
+
+    def told(*more: dict[str, File]) -> list[str]:
+        every = {path: file for part in (files, *more) for path, file in part.items()}
+        return list(map(str, namespaces.namespaces_have_one_owner(Cluster(Tree(every), PROVIDED))))
+
+    assert told() == told(beside) == []
+    assert told(beside, job) == [
+        "blog: ServiceAccount b is in namespace wiki, as 2 more of this folder are, which is charts/wiki.py's: an app "
+        "has a namespace of its own, use that (charts/blog.py)"
+    ]
+
+
+def test_where_objects_are_wrong_nothing_else_is_said() -> None:
+    documents = environment()
+    find(documents, "Deployment")["metadata"]["namespace"] = "wikki"
+    (told,) = check(tree(documents), PROVIDED)
+    assert "Deployment wiki is in namespace wikki, which is neither made here nor provided" in str(told)

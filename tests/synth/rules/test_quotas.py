@@ -6,10 +6,11 @@ import pytest
 
 from synth.cluster import Provided
 from synth.manifest import Document
-from synth.rules import quotas
+from synth.rules import check, quotas
 from tests.synth.objects import (
     NAMED_WIKI,
     POD,
+    PROVIDED,
     autoscaled,
     environment,
     find,
@@ -17,6 +18,7 @@ from tests.synth.objects import (
     put,
     said,
     scaled,
+    tree,
     unlimited,
 )
 
@@ -56,13 +58,72 @@ def test_a_quota_below_what_is_needed_gives_its_sentence() -> None:
     ]
 
 
-def test_every_resource_of_a_quota_has_its_own_sentence() -> None:
+def test_all_that_a_quota_lacks_is_one_sentence() -> None:
     small = quota("pods", "0")
     small["spec"]["hard"] |= {"requests.cpu": "1", "limits.cpu": "499m"}
-    assert [sentence.split(",")[0] for sentence in sentences([*unlimited(), small])] == [
-        "ResourceQuota wiki allows pods 0",
-        "ResourceQuota wiki allows limits.cpu 499m",
+    assert sentences([*unlimited(), small]) == [
+        "ResourceQuota wiki allows pods 0 and limits.cpu 499m, but at full scale namespace wiki needs 1 and 500m: "
+        "raise it, or run fewer or smaller pods"
     ]
+
+
+def test_a_quota_is_not_blamed_for_a_workload_that_is_wrong_itself() -> None:
+    documents = [*environment(), quota("pods", "0")]
+    documents[-1]["metadata"]["name"] = "small"
+    provided = (*PROVIDED,)
+    assert any("allows pods 0" in str(found) for found in check(tree(documents), provided))
+    put(find(documents, "Deployment"), f"{POD}/hostNetwork", True)
+    (told,) = check(tree(documents), provided)
+    assert "shares the node's Network" in str(told)
+
+
+def service(**spec: Any) -> Document:
+    ports = [{"name": "a", "port": 80}, {"name": "b", "port": 81}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "b", "namespace": "wiki"},
+        "spec": {"ports": ports, **spec},
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "resource", "amount"),
+    [
+        ([], "cpu", "50m"),
+        ([], "memory", "64Mi"),
+        ([], "services", "1"),
+        ([service()], "count/services", "2"),
+        ([service(type="NodePort")], "services.nodeports", "2"),
+        ([service(type="LoadBalancer")], "services.nodeports", "2"),
+        ([service(type="LoadBalancer")], "services.loadbalancers", "1"),
+        ([], "count/deployments.apps", "1"),
+        ([other("DaemonSet")], "pods", "2"),
+    ],
+)
+def test_a_quota_counts_other_objects_too(more: list[Document], resource: str, amount: str) -> None:
+    assert_needs([*unlimited(), *more], resource, amount)
+
+
+def test_a_quota_counts_the_volumes_of_a_class() -> None:
+    documents = unlimited()
+    put(find(documents, "PersistentVolumeClaim"), "spec/storageClassName", "fast")
+    assert_needs(documents, "fast.storageclass.storage.k8s.io/requests.storage", "1Gi")
+    assert_needs(documents, "fast.storageclass.storage.k8s.io/persistentvolumeclaims", "1")
+    assert sentences([*documents, quota("slow.storageclass.storage.k8s.io/requests.storage", "0")]) == []
+
+
+def test_a_daemon_set_has_a_pod_on_each_node_that_is_known() -> None:
+    nodes = [Provided("Node", name, by="the cluster") for name in ("a", "b", "c")]
+    documents = [*unlimited(), other("DaemonSet"), quota("pods", "3")]
+    assert sentences(documents) == []
+    assert "needs 4:" in sentences(documents, *nodes)[0]
+
+
+def test_a_quota_for_some_pods_is_left_alone() -> None:
+    some = quota("pods", "0")
+    some["spec"]["scopes"] = ["BestEffort"]
+    assert sentences([*unlimited(), some]) == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +192,7 @@ def test_full_scale_is_the_autoscalers_maximum_and_a_rollout(most: int, pods: st
         (other("Job", parallelism=3), "4", "256Mi"),
         (other("Job"), "2", "128Mi"),
         (other("StatefulSet", replicas=1), "2", "128Mi"),
-        (other("DaemonSet"), "1", "64Mi"),
+        (other("DaemonSet"), "2", "128Mi"),
     ],
 )
 def test_other_workloads_count_by_their_pods_without_a_rollout(workload: Document, pods: str, memory: str) -> None:
@@ -384,7 +445,8 @@ def test_with_one_annotation_istio_gives_its_proxy_no_defaults() -> None:
 
 
 def test_the_proxy_keeps_to_the_limit_range_as_well() -> None:
-    assert sentences([*in_mesh(unlimited()), limit_range(max={"cpu": "500m"})]) == [
-        "Deployment wiki has Istio's proxy with limits.cpu 2, above the 500m of LimitRange wiki in its namespace: "
-        "raise the one or lower the other"
+    assert sentences([*in_mesh(unlimited()), limit_range(max={"cpu": "500m", "memory": "512Mi"})]) == [
+        "Deployment wiki has Istio's proxy with limits.cpu 2 and limits.memory 1Gi, above the 500m and 512Mi of "
+        "LimitRange wiki in its namespace: raise the one or name less in the annotations "
+        "sidecar.istio.io/proxyCPULimit and sidecar.istio.io/proxyMemoryLimit of its pods"
     ]
