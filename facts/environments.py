@@ -13,6 +13,7 @@ from facts.forms import (
     EmailAddress,
     Folder,
     IpAddress,
+    Minor,
     Name,
     Percentage,
     ProxyNetwork,
@@ -33,6 +34,9 @@ ACME_EMAIL = "platform@example.com"
 STORAGE_CLASS = "storage.example.com"
 
 EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
+
+K3D = "k3d-"
+"""What the context of a k3d cluster begins with."""
 
 T = TypeVar("T")
 
@@ -83,7 +87,8 @@ class Environment:
     `path` is the folder of the cluster's tree from the repository's root, which Flux reads. `context` is the
     cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`. `domain` is what every host name ends in.
     `git_url` is the address of this repository as the cluster reaches it, over SSH; `git_branch` the branch that Flux
-    follows. `tier` decides how large each app is. `registry` is where images come from, `None` where they are
+    follows. `tier` decides how large each app is. `kubernetes` is the minor version that the cluster runs, `None` for
+    that of the k3s in versions.yaml. `registry` is where images come from, `None` where they are
     imported; with `digests` every image is named by its digest as well (images.yaml has the images). `istio_hub`
     is where Istio's own images come from, a mirror of docker.io/istio if need be: infra/environments/ hands it to
     Istio's charts. `tls` is who signs the gateway's certificates, `None` for plain HTTP. `storage_class` is the class
@@ -108,6 +113,7 @@ class Environment:
     git_branch: Branch
     tier: Tier
     trace_sampling: Percentage
+    kubernetes: Minor | None = None
     registry: Registry | None = None
     digests: bool = False
     istio_hub: RegistryPath = "docker.io/istio"
@@ -123,6 +129,8 @@ class Environment:
     def __post_init__(self) -> None:
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
+        if self.kubernetes and self.context.startswith(K3D):
+            raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
 
     def host(self, label: str) -> str:
         """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself."""

@@ -48,6 +48,7 @@ Registry = Annotated[
     str, matches(rf"{SUBDOMAIN.pattern}(:\d+)?", "is no host of a registry: registry.example.com is one")
 ]
 Folder = Annotated[str, matches(r"deploy(/[a-z0-9-]+)?", "is no tree: it is deploy, or a folder just below it")]
+Minor = Annotated[str, matches(r"1\.\d+", "is no minor version of Kubernetes: 1.35 is one")]
 StorageClass = Annotated[str, matches(SUBDOMAIN.pattern, "is no storage class: leave it out for the default one")]
 RegistryPath = Annotated[
     str,

@@ -31,6 +31,12 @@ def test_a_tree_cannot_lie_inside_the_one_at_the_root(unit: str) -> None:
         replace(PLAIN, path=f"deploy/{unit}")
 
 
+def test_a_cluster_of_k3d_runs_the_pinned_kubernetes_and_no_other() -> None:
+    with pytest.raises(ValueError, match=r"^plain: k3d runs the k3s of versions\.yaml: leave kubernetes 1\.9 out$"):
+        replace(PLAIN, context="k3d-plain", kubernetes="1.9")
+    assert replace(PLAIN, context="plain", kubernetes="1.9").kubernetes == "1.9"
+
+
 def test_a_size_is_that_of_the_tier_or_of_the_one_below() -> None:
     assert [tier.of(small=1, medium=2, full=3) for tier in Tier] == [1, 2, 3]
     assert [tier.of(small=1, full=3) for tier in Tier] == [1, 1, 3]
