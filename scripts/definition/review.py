@@ -1,8 +1,5 @@
 """What a change would do in which cluster, as Markdown for a pull request, and what of it has to be acknowledged."""
 
-import io
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,22 +9,14 @@ import yaml
 
 from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
-from scripts.programs import CRDS, ROOT
-from synth import DefinitionError, ToolError
+from scripts.definition.committed import ACCEPTED_FILE, BASES, Files, acceptances, bases, files_here, files_of, left
+from scripts.programs import CRDS
+from synth import DefinitionError
 from synth.changes import deleted, hazards
-from synth.changes.acceptances import Acceptance, read
 from synth.diff import Change, ObjectChange, compare_objects, counts
 from synth.manifest import Document, load
 from synth.report import Judgement, as_markdown, hazards_as_markdown, judge, where
 from synth.tree import KUSTOMIZATION_FILE, KUSTOMIZATION_VERSION, Object, patched
-
-BASES = ("origin/main", "main")
-"""What a change is for where nobody says it: the first of these branches that is there."""
-ACCEPTED_FILE = "accepted.md"
-"""The file in which a change may acknowledge what it does, beside the pull request's text."""
-
-Files = dict[str, str]
-"""The text of each file by its path."""
 
 
 @click.command()
@@ -46,14 +35,16 @@ def review(base: str | None, text: Path | None) -> None:
 
     Example: ./gw review --base origin/main
     """
-    commit = _left(base)
-    before, after = _objects(_files_of(commit)), _objects(_files_here())
+    if base is None and not bases():
+        click.echo(f"there is no {' and no '.join(BASES)}: only what is not committed is looked at", err=True)
+    commit = left(base)
+    before, after = _objects(files_of(commit)), _objects(files_here())
     known = {environment.path: environment.name for environment in ENVIRONMENTS}
     names = {tree: known.get(tree, PurePosixPath(tree).name) for tree in dict.fromkeys((*known, *before, *after))}
     definitions = _crds()
     judgement = judge(
         {name: hazards(before.get(tree, []), after.get(tree, []), definitions) for tree, name in names.items()},
-        _acceptances(commit, text),
+        acceptances(commit, text),
     )
     changes = {
         name: compare_objects(before.get(tree, []), after.get(tree, []), (tree, tree)) for tree, name in names.items()
@@ -66,61 +57,10 @@ def review(base: str | None, text: Path | None) -> None:
         )
 
 
-def _left(base: str | None) -> str:
-    """The commit at which this branch left the base.
-
-    Raises:
-        ToolError: git does not know the base.
-    """
-    if base is None:
-        there = [name for name in BASES if _git("for-each-ref", f"refs/heads/{name}", f"refs/remotes/{name}")]
-        base = there[0] if there else "HEAD"
-        if not there:
-            click.echo(f"there is no {' and no '.join(BASES)}: only what is not committed is looked at", err=True)
-    return _git("merge-base", base, "HEAD").decode().strip()
-
-
-def _files_of(commit: str) -> Files:
-    """The files of deploy/ as they were in a commit."""
-    if not _git("ls-tree", "--name-only", commit, "deploy/"):
-        return {}
-    with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit, "deploy"))) as archive:
-        members = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
-        return {name: file.read().decode() for name, file in sorted(members.items()) if file and name.endswith(".yaml")}
-
-
 def _crds() -> list[Document]:
     """The CRDs of imports/ that have a rule about what was before."""
     texts = [file.read_text("utf-8") for file in sorted(CRDS.glob("*.yaml"))]
     return [document for text in texts if "oldSelf" in text for document in load(text)]
-
-
-def _acceptances(commit: str, text: Path | None) -> list[Acceptance]:
-    """What this change acknowledges: in the pull request's text, and in the lines that it adds to the file.
-
-    A line that the base has was for an earlier change.
-    """
-    found = read(text.read_text("utf-8"), "the pull request's text") if text else []
-    file = ROOT / ACCEPTED_FILE
-    if file.exists():
-        earlier = _git("show", f"{commit}:{ACCEPTED_FILE}") if _git("ls-tree", commit, ACCEPTED_FILE) else b""
-        old = set(map(str, read(earlier.decode(), ACCEPTED_FILE)))
-        found += [line for line in read(file.read_text("utf-8"), ACCEPTED_FILE) if str(line) not in old]
-    return found
-
-
-def _files_here() -> Files:
-    files = sorted((ROOT / "deploy").rglob("*.yaml"))
-    return {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or "the two have no commit in common"
-        right = "--base names a branch or a commit of this clone, which has its history"
-        raise ToolError(f"git {' '.join(arguments)} failed: {said}; {right}")
-    return done.stdout
 
 
 def _objects(files: Files) -> dict[str, list[Object]]:
