@@ -3,9 +3,13 @@
 import json
 import re
 
+import pytest
 import yaml
 
 from facts.versions import pinned
+from scripts.gate import kubernetes
+from scripts.gate.schemas import kubernetes_version
+from scripts.programs import kubernetes_minor
 from synth import ROOT
 
 
@@ -48,6 +52,17 @@ def test_cdk8s_yaml_never_lets_the_cli_empty_deploy() -> None:
     configuration = yaml.safe_load((ROOT / "cdk8s.yaml").read_text("utf-8"))
     assert configuration["language"] == "python"
     assert configuration["output"] == "dist"
+
+
+@pytest.mark.parametrize("minor", kubernetes.minors())
+def test_the_kubernetes_of_each_environment_can_be_built_to_judge_it(minor: str) -> None:
+    module = kubernetes.dependencies(minor).read_text("utf-8")
+    assert re.findall(r"^\tk8s\.io/kubernetes v(\d+\.\d+)\.\d+$", module, re.MULTILINE) == [minor]
+
+
+def test_the_local_clusters_kubernetes_is_judged_by_its_own_patch() -> None:
+    module = kubernetes.dependencies(kubernetes_minor()).read_text("utf-8")
+    assert f"\tk8s.io/kubernetes v{kubernetes_version()}\n" in module, "run `./gw refresh kubernetes`"
 
 
 def test_istios_modules_are_of_one_minor_version() -> None:

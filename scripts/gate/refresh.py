@@ -2,83 +2,28 @@
 
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from facts.versions import pinned
+from scripts.gate import kubernetes
+from scripts.gate.definitions import FLUX_MODULE, SOURCES, flux_controller, without_descriptions
 from scripts.gate.go import build, copied, module_file
 from scripts.gate.tools import tool
-from scripts.programs import CACHE, CRDS, ROOT, Programs, available, wanted
+from scripts.programs import CACHE, CRDS, ROOT, Programs, available, need, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
 
-FLUX_MODULE = "github.com/fluxcd/flux2/v2"
 FLUX_COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller", "notification-controller")
 
 
 @click.group()
 def refresh() -> None:
-    """Renew imports/crds/ and gotk-components.yaml for the versions in versions.yaml."""
+    """Renew imports/crds/, gotk-components.yaml and tools/kubernetes/ for the versions in versions.yaml."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file of a released Go module that holds CRDs, and the kinds we use of one API group in it."""
-
-    group: str
-    module: Callable[[], str]
-    file: str
-    kinds: frozenset[str]
-
-
-def _istio() -> str:
-    return f"istio.io/api@v{pinned('istio-api')}"
-
-
-def _cert_manager() -> str:
-    return f"github.com/cert-manager/cert-manager@{pinned('cert-manager')}"
-
-
-ISTIO_FILE = "kubernetes/customresourcedefinitions.gen.yaml"
-SOURCES = (
-    Source(
-        "networking.istio.io",
-        _istio,
-        ISTIO_FILE,
-        frozenset({"DestinationRule", "Gateway", "ServiceEntry", "VirtualService"}),
-    ),
-    Source("security.istio.io", _istio, ISTIO_FILE, frozenset({"AuthorizationPolicy", "PeerAuthentication"})),
-    Source("telemetry.istio.io", _istio, ISTIO_FILE, frozenset({"Telemetry"})),
-    Source(
-        "source.toolkit.fluxcd.io",
-        lambda: flux_controller("source-controller"),
-        "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",
-        frozenset({"GitRepository"}),
-    ),
-    Source(
-        "kustomize.toolkit.fluxcd.io",
-        lambda: flux_controller("kustomize-controller"),
-        "config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
-        frozenset({"Kustomization"}),
-    ),
-    Source(
-        "cert-manager.io",
-        _cert_manager,
-        "deploy/crds/cert-manager.io_certificates.yaml",
-        frozenset({"Certificate"}),
-    ),
-    Source(
-        "cert-manager.io",
-        _cert_manager,
-        "deploy/crds/cert-manager.io_clusterissuers.yaml",
-        frozenset({"ClusterIssuer"}),
-    ),
-)
 SERVED_VERSION = "v1"
 
 
@@ -137,19 +82,6 @@ def cut_crd(crd: Document) -> Document:
     }
 
 
-def without_descriptions(schema: Any, *, names_are_data: bool = False) -> Any:
-    """An OpenAPI schema without its descriptions; a property that is called description stays."""
-    if isinstance(schema, dict):
-        return {
-            key: without_descriptions(value, names_are_data=key == "properties" and not names_are_data)
-            for key, value in schema.items()
-            if names_are_data or key != "description"
-        }
-    if isinstance(schema, list):
-        return [without_descriptions(item) for item in schema]
-    return schema
-
-
 @refresh.command()
 def flux() -> None:
     """Renew gotk-components.yaml, Flux's own install manifest, in every environment.
@@ -189,14 +121,17 @@ def flux() -> None:
         click.echo(f"{path}: Flux {version}, {len(documents)} objects")
 
 
-def flux_controller(name: str) -> str:
-    """The module `path@version` of a controller, as Flux's own bases name its release."""
-    module = f"{FLUX_MODULE}@v{pinned('flux')}"
-    kustomization = module_file(module, f"manifests/bases/{name}/kustomization.yaml")
-    release = re.search(rf"fluxcd/{name}/releases/download/(v[0-9.]+)/", kustomization)
-    if release is None:
-        raise ToolError(f"{module}: manifests/bases/{name} names no release of {name}")
-    return f"github.com/fluxcd/{name}@{release[1]}"
+@refresh.command(name="kubernetes")
+def kubernetes_() -> None:
+    """Pin in tools/kubernetes/ what the API servers of `verify` are built from.
+
+    One of each minor version that facts/environments.py names, or the k3s of versions.yaml. Needs Go and the network.
+
+    Example: ./gw refresh kubernetes
+    """
+    need("go")
+    for line in kubernetes.pin():
+        click.echo(line)
 
 
 def built_flux() -> Path:

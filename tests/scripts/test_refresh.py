@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from facts.versions import pinned
-from scripts.gate.refresh import FLUX_COMPONENTS, SOURCES, cut_crd, without_descriptions
+from scripts.gate.definitions import SOURCES, without_descriptions
+from scripts.gate.refresh import FLUX_COMPONENTS, cut_crd
 from scripts.programs import CRDS
 from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
