@@ -37,7 +37,7 @@ lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 
-verify: $(READY) ## let kustomize, istioctl, checkov and others judge what is committed
+verify: $(READY) ## let an API server, kustomize, istioctl, checkov and others judge what is committed
 	@$(PY) -m scripts verify
 
 format: $(VENV)/.ready ## format the Python with ruff

@@ -465,6 +465,8 @@ def test_the_hooks_run_for_the_files_that_they_are_about() -> None:
     assert files["synth"] == files["added"] == files["check"]
     assert not files["synth"].search("docs/ci.md")
     assert files["lint"].search("tests/test_github.py")
+    assert files["kubernetes"].search("deploy/apps/new.yaml")
+    assert not files["kubernetes"].search("charts/graphwiki.py")
 
 
 def test_a_file_that_is_not_added_is_no_commit(tmp_path: Path) -> None:

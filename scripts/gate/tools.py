@@ -1,7 +1,7 @@
 """The tools that judge, in the versions that this project pins, built and installed below .cache/.
 
 Go tools come from the modules in tools/, checkov from tools/checkov.txt into an environment of its own, because it
-wants older packages than the tests do. What is there already is not made again.
+wants older packages than the tests do. Kubernetes is kept in the user's cache. What is there already is not made again.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from scripts.gate import tofu
+from scripts.gate import kubernetes, tofu
 from scripts.gate.go import ENVIRONMENT
 from scripts.programs import CACHE, ROOT, Programs, available, wanted
 from synth import ToolError
@@ -37,6 +37,8 @@ def tool(name: str) -> Path:
             return _built(TOOLS / "istioctl", name)
         case "tofu":
             return _tofu()
+        case "kubernetes":
+            return kubernetes.make()
         case _ if name in GO_TOOLS:
             return _built(TOOLS, name)
     return Path(sys.executable).parent / name
@@ -73,6 +75,8 @@ def _is_there(name: str) -> bool:
         return (folder / ".ready").exists() and (folder / "bin" / "python").exists()
     if name == "tofu":
         return (tofu.home() / "tofurc").exists()
+    if name == "kubernetes":
+        return kubernetes.is_built()
     return (_folder(TOOLS / "istioctl" if name == "istioctl" else TOOLS) / name).exists()
 
 

@@ -14,6 +14,12 @@ from synth import ToolError
 Findings = Iterator[str]
 
 
+class Remark(str):
+    """What a judge has to say that is no fault: what it could not look at."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Judge:
     """One tool and what it says: `findings` yields a sentence for each fault, `tools` are those that it needs."""
