@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from synth.manifest import Document
-from synth.pods import WORKLOADS, pod_labels, selected_labels, selects
+from synth.pods import WORKLOADS, pod_labels, pod_spec, pod_template, selected_labels, selects
 from synth.tree import Object, Tree
 
 # `kubectl api-resources --namespaced=false`, the kinds that a platform defines.
@@ -27,6 +27,12 @@ CLUSTER_SCOPED = frozenset(
 IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """The label that every namespace has with its own name as the value, set by Kubernetes."""
+INJECT = "sidecar.istio.io/inject"
+"""What pods say for themselves about Istio's proxy: a label, or an annotation, which counts where there is no label."""
+REVISION = "istio.io/rev"
+"""The label by which a namespace or a pod chooses one of several versions of Istio."""
+AMBIENT = "istio.io/dataplane-mode"
+"""The label of a namespace whose pods share their node's proxy: https://istio.io/latest/docs/ambient/"""
 
 
 @dataclass(frozen=True)
@@ -126,17 +132,27 @@ class Cluster:
         return [item for own, item in self._pods[namespace] if item is not None and labels.items() <= own.items()]
 
     def has_sidecar(self, workload: Object) -> bool:
-        """Whether the pods of a workload get Istio's proxy, as far as the tree says.
+        """Whether the pods of a workload get Istio's proxy, as far as the tree says."""
+        return not self.way_to_a_sidecar(workload)
+
+    def way_to_a_sidecar(self, workload: Object) -> str:
+        """What to change for the pods of a workload to get Istio's proxy; nothing where they do.
 
         https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
         """
         namespace = self.find("Namespace", "", workload.namespace)
         of_namespace = namespace.document["metadata"].get("labels") or {} if isinstance(namespace, Object) else {}
         of_pods = pod_labels(workload.document)
-        if of_namespace.get("istio-injection") == "disabled":
-            return False
-        by_default = "istio-injection" in of_namespace or "istio.io/rev" in {**of_namespace, **of_pods}
-        return of_pods.get("sidecar.istio.io/inject", str(by_default).lower()) == "true"
+        annotations = (pod_template(workload.document).get("metadata") or {}).get("annotations") or {}
+        if pod_spec(workload.document).get("hostNetwork") is True:
+            return "leave hostNetwork out of its pods"
+        if of_pods.get(INJECT, annotations.get(INJECT)) == "false":
+            return f"leave {INJECT} out of its pods"
+        if "istio-injection" in of_namespace:
+            found = of_namespace["istio-injection"] == "enabled"
+        else:
+            found = REVISION in {**of_namespace, **of_pods} or of_pods.get(INJECT) == "true"
+        return "" if found else f"label Namespace {workload.namespace} with istio-injection enabled"
 
     def has_pods(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Whether pods with these labels are made here or provided."""

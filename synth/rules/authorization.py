@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
-from synth.cluster import IN_EVERY_NAMESPACE, Cluster, Rule, Violation, shown
+from synth.cluster import AMBIENT, IN_EVERY_NAMESPACE, Cluster, Rule, Violation, shown
 from synth.manifest import Document
 from synth.mesh import ROOT_NAMESPACE, ends, gateways
 from synth.pods import containers, declared, pod_labels, pod_spec, selected_labels
@@ -22,8 +22,6 @@ CONDITION = re.compile(
     r"|remote\.ip|request\.auth\.(principal|audiences|presenter)|destination\.(ip|port)|connection\.sni"
     r"|experimental\.envoy\.filters\..+"
 )
-AMBIENT_LABEL = "istio.io/dataplane-mode"
-"""Of a namespace whose policies the node's proxy enforces: https://istio.io/latest/docs/ambient/"""
 
 
 def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violation]:
@@ -327,15 +325,14 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
         namespace = cluster.find("Namespace", "", policy.namespace)
         if not isinstance(namespace, Object) or policy.spec.get("targetRefs"):
             continue
-        if AMBIENT_LABEL in (namespace.document["metadata"].get("labels") or {}):
+        if AMBIENT in (namespace.document["metadata"].get("labels") or {}):
             continue
         labels = selected_labels(policy.spec.get("selector"))
         for item in cluster.selected(policy.namespace, labels):
             if not cluster.has_sidecar(item):
                 yield Violation(
                     policy,
-                    f"is for the pods of {item}, which get no sidecar to enforce it: label {namespace} with "
-                    "istio-injection enabled",
+                    f"is for the pods of {item}, which get no sidecar to enforce it: {cluster.way_to_a_sidecar(item)}",
                 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from synth.cluster import Cluster, Rule, Violation, shown_selector
+from synth.cluster import AMBIENT, REVISION, Cluster, Rule, Violation, shown_selector
 from synth.mesh import ROOT_NAMESPACE, Host
 from synth.pods import containers, declared, pod_labels, selected_labels, selects
 from synth.policies import authorizations, rules_of, ways
@@ -10,6 +10,8 @@ from synth.tree import Object
 
 BY_IDENTITY = frozenset({"principals", "namespaces", "serviceAccounts"})
 """By what a policy knows a caller that has shown who it is."""
+SIDECAR = "sidecar.istio.io/"
+"""What the keys begin with that Istio reads of a pod."""
 
 
 def clients_and_servers_agree(cluster: Cluster) -> Iterator[Violation]:
@@ -40,7 +42,12 @@ def clients_and_servers_agree(cluster: Cluster) -> Iterator[Violation]:
 def _strict(cluster: Cluster, workload: Object) -> Object | None:
     """The policy by which a workload takes mutual TLS alone."""
     policy = _deciding(cluster, workload)
-    return policy if policy and policy.spec["mtls"]["mode"] == "STRICT" else None
+    return policy if policy and _mode(policy) == "STRICT" else None
+
+
+def _mode(policy: Object) -> str:
+    mode: str = (policy.spec.get("mtls") or {}).get("mode", "UNSET")
+    return mode
 
 
 def _deciding(cluster: Cluster, workload: Object) -> Object | None:
@@ -51,8 +58,7 @@ def _deciding(cluster: Cluster, workload: Object) -> Object | None:
     everywhere = cluster.within(ROOT_NAMESPACE, "PeerAuthentication")
     wide = [policy for policy in (*here, *everywhere) if not policy.spec.get("selector")]
     for policy in (*own, *wide):
-        mode = (policy.spec.get("mtls") or {}).get("mode", "UNSET")
-        if mode != "UNSET":
+        if _mode(policy) != "UNSET":
             return policy
     return None
 
@@ -91,7 +97,7 @@ def who_is_let_in_by_name_shows_it(cluster: Cluster) -> Iterator[Violation]:
     """A caller shows who it is by mutual TLS alone; where the server refuses that, nobody is who a policy wants."""
     for workload in cluster.workloads:
         refusing = _deciding(cluster, workload)
-        if refusing is None or (refusing.spec.get("mtls") or {}).get("mode") != "DISABLE":
+        if refusing is None or _mode(refusing) != "DISABLE":
             continue
         for policy in authorizations(cluster, workload):
             sources = [s.get("source") or {} for rule in rules_of([policy], "rules") for s in rule.get("from") or []]
@@ -115,8 +121,61 @@ def callers_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]:
                 yield Violation(
                     caller,
                     f"calls {targets[0]}, of which {_strict(cluster, targets[0])} demands STRICT mutual TLS, and has "
-                    "no sidecar to speak it: leave its proxy in",
+                    f"no sidecar to speak it: {cluster.way_to_a_sidecar(caller)}",
                 )
+
+
+def plain_text_is_the_exception(cluster: Cluster) -> Iterator[Violation]:
+    """By itself Istio takes plain text beside mutual TLS, and so from callers that nobody can name."""
+    wide = [item for item in cluster.within(ROOT_NAMESPACE, "PeerAuthentication") if not item.spec.get("selector")]
+    for item in wide:
+        if _mode(item) in ("PERMISSIVE", "UNSET"):
+            yield Violation(
+                item,
+                "lets every pod of the mesh take plain text beside mutual TLS: write STRICT, and PERMISSIVE for the "
+                "pods alone that somebody without a sidecar calls",
+            )
+    open_ones = (w for w in cluster.workloads if cluster.has_sidecar(w) and _deciding(cluster, w) is None)
+    if not wide and (open_one := next(open_ones, None)):
+        yield Violation(
+            open_one,
+            "takes plain text beside mutual TLS, which no PeerAuthentication demands: write a STRICT one in namespace "
+            f"{ROOT_NAMESPACE}, for the whole mesh",
+        )
+
+
+def namespaces_choose_their_proxy_in_one_way(cluster: Cluster) -> Iterator[Violation]:
+    """As istio-injection goes before a revision, and both before what a pod says of its revision.
+
+    https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
+    """
+    for item in cluster.of("Namespace"):
+        labels = item.document["metadata"].get("labels") or {}
+        chosen = [key for key in ("istio-injection", REVISION, AMBIENT) if key in labels]
+        if labels.get("istio-injection") == "disabled" and labels.get(AMBIENT):
+            continue
+        if len(chosen) > 1:
+            yield Violation(
+                item, f"has the labels {' and '.join(chosen)}, of which Istio takes {chosen[0]} alone: keep one"
+            )
+        for workload in cluster.selected(item.name, {}) if chosen else ():
+            if REVISION in pod_labels(workload.document):
+                yield Violation(
+                    workload,
+                    f"has {REVISION} on its pods, which does nothing as {item} has {chosen[0]}: put it on {item} "
+                    "instead of that",
+                )
+
+
+def what_is_said_to_the_proxy_is_said_on_pods(cluster: Cluster) -> Iterator[Violation]:
+    """Istio reads these of a pod: on the object that makes the pods they do nothing, and nothing reports it."""
+    for item in (*cluster.workloads, *cluster.of("Namespace")):
+        metadata = item.document["metadata"]
+        written = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+        for key in written if item.kind != "Pod" else ():
+            if key.startswith(SIDECAR):
+                where = "istio-injection on it" if item.kind == "Namespace" else f"{key} on its pod template"
+                yield Violation(item, f"has {key} in its own metadata, where Istio does not read it: write {where}")
 
 
 RULES: tuple[Rule, ...] = (
@@ -124,4 +183,7 @@ RULES: tuple[Rule, ...] = (
     policies_are_for_pods_and_their_ports,
     who_is_let_in_by_name_shows_it,
     callers_have_a_sidecar,
+    plain_text_is_the_exception,
+    namespaces_choose_their_proxy_in_one_way,
+    what_is_said_to_the_proxy_is_said_on_pods,
 )

@@ -24,6 +24,8 @@ from tests.synth.objects import (
     with_sidecars,
 )
 
+INJECT_OUT = "leave sidecar.istio.io/inject out of its pods"
+
 
 def sentences(documents: list[Document], *provided: Provided) -> list[str]:
     account = Provided("ServiceAccount", "istio-ingress", by="Istio", namespace="istio-system")
@@ -177,6 +179,22 @@ def test_a_policy_of_the_mesh_for_pods_without_a_sidecar_gives_its_sentence(kind
     assert sentences([*environment(), enforced]) == [
         f"{kind} wiki is for the pods of Deployment wiki, which get no sidecar to enforce it: label Namespace wiki "
         "with istio-injection enabled"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "remedy"),
+    [
+        ("metadata/labels", {**WIKI_PODS["matchLabels"], "sidecar.istio.io/inject": "false"}, INJECT_OUT),
+        ("metadata/annotations", {"sidecar.istio.io/inject": "false"}, INJECT_OUT),
+        ("spec/hostNetwork", True, "leave hostNetwork out of its pods"),
+    ],
+)
+def test_pods_that_keep_the_sidecar_away_are_told_how_they_do(path: str, value: object, remedy: str) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(find(documents, "Deployment"), f"spec/template/{path}", value)
+    assert said((authorization.policies_of_the_mesh_have_a_sidecar,), documents) == [
+        f"AuthorizationPolicy wiki is for the pods of Deployment wiki, which get no sidecar to enforce it: {remedy}"
     ]
 
 

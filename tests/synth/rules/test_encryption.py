@@ -44,7 +44,7 @@ def demanded(mode: str, namespace: str = "wiki", **spec: Any) -> Document:
     [
         [demanded("STRICT")],
         [demanded("STRICT", "istio-system")],
-        [demanded("STRICT", selector=WIKI_PODS), demanded("PERMISSIVE", "istio-system")],
+        [demanded("STRICT", selector=WIKI_PODS), demanded("PERMISSIVE")],
         [demanded("UNSET"), demanded("STRICT", "istio-system")],
     ],
 )
@@ -59,10 +59,9 @@ def test_a_client_that_does_not_speak_what_is_demanded_gives_its_sentence(mode: 
     [
         ("ISTIO_MUTUAL", [demanded("STRICT")]),
         (None, [demanded("STRICT")]),
-        ("DISABLE", []),
         ("DISABLE", [demanded("PERMISSIVE"), demanded("STRICT", "istio-system")]),
         ("DISABLE", [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT")]),
-        ("DISABLE", [demanded("STRICT", "flux-system")]),
+        ("DISABLE", [demanded("PERMISSIVE"), demanded("STRICT", "flux-system")]),
     ],
 )
 def test_a_client_and_a_server_may_agree(mode: str | None, policies: list[Document]) -> None:
@@ -96,7 +95,10 @@ def test_one_port_may_be_called_as_another_is_not() -> None:
             [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={80: {"mode": "PERMISSIVE"}})],
             "has portLevelMtls for port 80, but the pods listen on 8000",
         ),
-        ([demanded("STRICT", selector=FOR_OTHER)], "is for pods with app.kubernetes.io/name=other"),
+        ([demanded("STRICT", selector=FOR_OTHER), demanded("STRICT")], "is for pods with app.kubernetes.io/name=other"),
+        ([demanded("PERMISSIVE", "istio-system")], "lets every pod of the mesh take plain text beside mutual TLS"),
+        ([demanded("UNSET", "istio-system")], "lets every pod of the mesh take plain text beside mutual TLS"),
+        ([], "takes plain text beside mutual TLS, which no PeerAuthentication demands"),
         ([demanded("DISABLE")], "speak plain text alone, in which AuthorizationPolicy wiki finds no caller by name"),
     ],
 )
@@ -113,6 +115,7 @@ def test_a_policy_of_mutual_tls_that_is_not_what_it_seems_gives_one_sentence(
         [demanded("STRICT"), demanded("STRICT", "istio-system")],
         [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={8000: {"mode": "PERMISSIVE"}})],
         [demanded("PERMISSIVE")],
+        [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT", "istio-system")],
     ],
 )
 def test_policies_of_mutual_tls_may_be_many(policies: list[Document]) -> None:
@@ -129,6 +132,75 @@ def test_who_calls_what_demands_mutual_tls_can_speak_it(has_sidecar: bool) -> No
     found = said(encryption.RULES, [*with_sidecars(DNS, ISTIOD), caller, lets_out, demanded("STRICT")])
     told = (
         "Deployment other calls Deployment wiki, of which PeerAuthentication in-wiki-strict demands STRICT mutual TLS, "
-        "and has no sidecar to speak it: leave its proxy in"
+        "and has no sidecar to speak it: leave sidecar.istio.io/inject out of its pods"
     )
     assert found == ([] if has_sidecar else [told])
+
+
+STRICT = demanded("STRICT", "istio-system")
+
+
+def in_the_mesh(labels: dict[str, str], pod: Document, **own: dict[str, str]) -> list[Document]:
+    """The environment with these labels of the namespace, this metadata of the pods, and this of their Deployment."""
+    documents = with_sidecars(DNS, ISTIOD)
+    namespace, workload = find(documents, "Namespace"), find(documents, "Deployment")
+    namespace["metadata"]["labels"] = labels
+    template = workload["spec"]["template"]["metadata"]
+    for field, values in pod.items():
+        template[field] = {**template.get(field, {}), **values}
+    workload["metadata"] |= own
+    return [*documents, STRICT]
+
+
+ENABLED = {"istio-injection": "enabled"}
+TOLD_TO_THE_PROXY = {"sidecar.istio.io/inject": "true"}
+
+
+@pytest.mark.parametrize(
+    ("documents", "told"),
+    [
+        (
+            in_the_mesh({**ENABLED, "istio.io/rev": "stable"}, {}),
+            "Namespace wiki has the labels istio-injection and istio.io/rev, of which Istio takes istio-injection "
+            "alone: keep one",
+        ),
+        (
+            in_the_mesh({**ENABLED, "istio.io/dataplane-mode": "ambient"}, {}),
+            "Namespace wiki has the labels istio-injection and istio.io/dataplane-mode, of which Istio takes "
+            "istio-injection alone: keep one",
+        ),
+        (
+            in_the_mesh(ENABLED, {"labels": {"istio.io/rev": "stable"}}),
+            "Deployment wiki has istio.io/rev on its pods, which does nothing as Namespace wiki has istio-injection: "
+            "put it on Namespace wiki instead of that",
+        ),
+        (
+            in_the_mesh(ENABLED, {}, annotations=TOLD_TO_THE_PROXY),
+            "Deployment wiki has sidecar.istio.io/inject in its own metadata, where Istio does not read it: write "
+            "sidecar.istio.io/inject on its pod template",
+        ),
+        (
+            in_the_mesh({**ENABLED, **TOLD_TO_THE_PROXY}, {}),
+            "Namespace wiki has sidecar.istio.io/inject in its own metadata, where Istio does not read it: write "
+            "istio-injection on it",
+        ),
+    ],
+)
+def test_a_proxy_that_is_asked_for_where_nobody_reads_it_gives_one_sentence(
+    documents: list[Document], told: str
+) -> None:
+    assert said(encryption.RULES, documents) == [told]
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        in_the_mesh({"istio.io/rev": "stable"}, {}),
+        in_the_mesh({"istio-injection": "disabled", "istio.io/dataplane-mode": "ambient"}, {}),
+        in_the_mesh({}, {"labels": {"istio.io/rev": "stable"}}),
+        in_the_mesh(ENABLED, {"labels": TOLD_TO_THE_PROXY}),
+        in_the_mesh(ENABLED, {"annotations": {"sidecar.istio.io/proxyCPU": "10m"}}),
+    ],
+)
+def test_a_proxy_may_be_asked_for_in_many_ways(documents: list[Document]) -> None:
+    assert said(encryption.RULES, documents) == []

@@ -141,7 +141,9 @@ def test_a_sidecar_reaches_everything_where_nothing_closes_its_pods() -> None:
         ({}, {}, False),
         ({"istio-injection": "disabled"}, {}, False),
         ({"istio-injection": "disabled"}, {"sidecar.istio.io/inject": "true"}, False),
+        ({"istio-injection": "disabled", "istio.io/rev": "stable"}, {}, False),
         ({"istio-injection": "enabled"}, {"sidecar.istio.io/inject": "false"}, False),
+        ({"istio.io/rev": "stable"}, {"sidecar.istio.io/inject": "false"}, False),
     ],
 )
 def test_namespace_and_pods_say_whether_there_is_a_sidecar(
