@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,22 +11,23 @@ import pytest
 
 from synth import ROOT
 from tests.ground import ground
-from tests.workshop import Workshop
+from tests.workshop import Kept, Workshop
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A copy with apps and clusters of its own, compiled once."""
     workshop = ground(tmp_path_factory.mktemp("house") / "house")
-    ended = workshop.synth()
+    # In this process, which remembers nothing for the next run: each has something to do.
+    ended = workshop.compile()
     assert ended.code == 0, ended.err
-    return workshop.root
+    return Kept(workshop)
 
 
 @pytest.fixture
-def workshop(house: Path, tmp_path: Path) -> Workshop:
-    shutil.copytree(house, tmp_path / "house", symlinks=True)
-    return Workshop(tmp_path / "house")
+def workshop(kept: Kept) -> Iterator[Workshop]:
+    yield kept.workshop
+    kept.put_back()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
     own.write_text("mine\n")
 
     broken = workshop.deployed()
-    told = workshop.check()
+    told = workshop.command("check")
     assert told.code == 1
     assert told.err == "deploy/ differs from the charts in 4 files\n"
     assert "deploy/apps/graphwiki/service.yaml: not what the charts give, run `make synth`\n" in told.out
@@ -163,12 +165,12 @@ def test_what_is_wrong_in_deploy_is_told_by_check_and_put_right_by_synth(worksho
     assert "deploy/notes.md: not generated" in told.out
     assert workshop.deployed() == broken
 
-    ended = workshop.synth()
+    ended = workshop.compile()
     assert ended.code == 0
     assert [line.split()[0] for line in ended.err.splitlines()][:4] == ["removed", "changed", "left", "added"]
     assert workshop.deployed() == {**before, "notes.md": b"mine\n"}
     own.unlink()
-    assert workshop.check().code == 0
+    assert workshop.command("check").code == 0
 
 
 def test_a_deploy_that_cannot_be_written_is_told(workshop: Workshop) -> None:
@@ -191,7 +193,7 @@ def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Worksho
         "deploy/flux/flux-system/gotk-components.yaml is missing, and charts do not make it: `./gw refresh flux` does\n"
     )
     components.touch()
-    told = workshop.check()
+    told = workshop.command("check")
     assert told.code == 1
     assert "gotk-components.yaml: not the pinned version's: `./gw refresh flux` makes it" in told.out
 

@@ -2,19 +2,23 @@
 
 import contextlib
 import importlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import main
+import synth
 import synth.publish as publishing
 from scripts.definition.warm import compile_again, read_anew
 from synth import ROOT
+from synth.explain import explained
 
 COPIED = (
     ".ci",
@@ -99,9 +103,74 @@ class Workshop:
                 code, said = main.compiled(self.root)
         return Ended(code, "", f"{said}\n")
 
-    def check(self) -> Ended:
-        return self.run(sys.executable, "-m", "scripts", "check")
+    def command(self, *arguments: str) -> Ended:
+        """What `python -m scripts` does, in this process: all is the copy's but for synth, which is the project's."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            read_anew(self.root),
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.chdir(self.root),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setattr(synth, "ROOT", self.root)
+            patch.setattr(explained, "__defaults__", (self.root,))
+            for name in _scripts():
+                patch.delitem(sys.modules, name)
+            try:
+                code = importlib.import_module("scripts.__main__").execute(list(arguments))
+            finally:
+                for name in _scripts():
+                    del sys.modules[name]
+        return Ended(code, out.getvalue(), err.getvalue())
 
     def deployed(self) -> dict[str, bytes]:
         deploy = self.root / "deploy"
         return {p.relative_to(deploy).as_posix(): p.read_bytes() for p in deploy.rglob("*") if p.is_file()}
+
+
+class Kept:
+    """A copy for many tests, one after another: `put_back` makes it what it was when this was made."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self._content = {path: (path.read_bytes(), path.stat().st_mode) for path, is_file in self._all() if is_file}
+        self._folders = {path for path, is_file in self._all() if not is_file}
+        self._stamps = {path: _stamp(path) for path in self._content}
+
+    def put_back(self) -> None:
+        for path, is_file in list(self._all()):
+            if is_file and path not in self._content:
+                path.unlink(missing_ok=True)
+            elif not is_file and path not in self._folders:
+                shutil.rmtree(path, ignore_errors=True)
+        for path in self._folders:
+            path.mkdir(parents=True, exist_ok=True)
+        for path, (content, mode) in self._content.items():
+            if _stamp(path) != self._stamps[path]:
+                path.unlink(missing_ok=True)
+                path.write_bytes(content)
+                path.chmod(mode)
+                self._stamps[path] = _stamp(path)
+
+    def _all(self) -> Iterator[tuple[Path, bool]]:
+        """Every path, with whether it is a file; what is linked, and what Python keeps, stays as it is."""
+        for folder, folders, files in os.walk(self.workshop.root):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for name in [*folders, *files]:
+                path = Path(folder, name)
+                if not path.is_symlink():
+                    yield path, name in files
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """What a file system says of a file whenever it is written to; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mode, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _scripts() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] == "scripts"]

@@ -1,7 +1,6 @@
 """`release` and `promote` in a copy of the project: what they change, what they refuse, and what they leave alone."""
 
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -11,7 +10,7 @@ from facts.images import UNKNOWN_DIGEST, Image, parse
 from scripts.definition.release import with_image
 from synth import DefinitionError
 from tests.test_renovate import NUMBER_LIKE, Found, renovate
-from tests.workshop import Ended, Workshop
+from tests.workshop import Ended, Kept, Workshop
 
 DIGEST = f"sha256:{'1f' * 32}"
 OTHER_DIGEST = f"sha256:{'2e' * 32}"
@@ -22,27 +21,28 @@ WIKI_IN_PRODUCTION = "deploy/production/apps/graphwiki/deployment.yaml"
 PAGE, PAGE_OF_PRODUCTION = "deploy/staging/README.md", "deploy/production/README.md"
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    """A copy with images of the wiki that do not depend on what is released just now."""
-    workshop = Workshop.at(tmp_path)
-    file = tmp_path / "images.yaml"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A copy with images of the wiki that do not depend on what is released just now, workshop."""
+    workshop = Workshop.at(tmp_path_factory.mktemp("release"))
+    file = workshop.root / "images.yaml"
     images = yaml.safe_load(file.read_text("utf-8"))
     images["staging"]["graphwiki"] = {"repository": "graphwiki/graphwiki", "tag": "1.3.0"}
     images["production"]["graphwiki"] = {"repository": "registry.example.net/wiki", "tag": "1.2.0", "digest": DIGEST}
     text = yaml.safe_dump(images, sort_keys=False).replace("tag: 1.3.0", "tag: 1.3.0  # of May")
     file.write_text(f"# Which image runs where.\n\n{text}", "utf-8")
-    return workshop
+    assert workshop.compile().code == 0
+    return Kept(workshop)
 
 
 @pytest.fixture
-def compiled(workshop: Workshop) -> Workshop:
-    assert workshop.synth().code == 0
-    return workshop
+def workshop(kept: Kept) -> Iterator[Workshop]:
+    yield kept.workshop
+    kept.put_back()
 
 
 def scripts(workshop: Workshop, *arguments: str) -> Ended:
-    return workshop.run(sys.executable, "-m", "scripts", *arguments)
+    return workshop.command(*arguments)
 
 
 def images_file(workshop: Workshop) -> str:
@@ -63,13 +63,13 @@ class TestRelease:
     """A tag, with or without its digest, for one environment."""
 
     def test_it_changes_images_yaml_a_deployment_and_the_page_and_shows_the_deployment(
-        self, compiled: Workshop
+        self, workshop: Workshop
     ) -> None:
-        before, text = state(compiled), images_file(compiled)
-        ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
+        before, text = state(workshop), images_file(workshop)
+        ended = scripts(workshop, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert ended.code == 0, ended.err
-        assert changed(before, state(compiled)) == {"images.yaml", WIKI, PAGE}
-        assert images_file(compiled) == text.replace("tag: 1.3.0  # of May", 'tag: "1.4.0"  # of May')
+        assert changed(before, state(workshop)) == {"images.yaml", WIKI, PAGE}
+        assert images_file(workshop) == text.replace("tag: 1.3.0  # of May", 'tag: "1.4.0"  # of May')
         said, *diff = ended.out.splitlines()
         assert said == f"images.yaml: staging runs {STAGING.registry}/graphwiki/graphwiki:1.4.0"
         assert diff[:2] == [f"--- {WIKI} (on disk)", f"+++ {WIKI} (from the charts)"]
@@ -78,43 +78,43 @@ class TestRelease:
             f"image: {STAGING.registry}/graphwiki/graphwiki:1.4.0",
         ]
         assert ended.err.splitlines()[:2] == [f"  changed    {PAGE}", f"  changed    {WIKI}"]
-        assert compiled.check().code == 0
+        assert scripts(workshop, "check").code == 0
 
-    def test_a_digest_becomes_a_line_and_goes_with_a_release_without_one(self, compiled: Workshop) -> None:
-        text = images_file(compiled)
-        assert scripts(compiled, "release", "graphwiki", f"1.4.0@{DIGEST}", "--env", "staging").code == 0
-        assert images_file(compiled) == text.replace(
+    def test_a_digest_becomes_a_line_and_goes_with_a_release_without_one(self, workshop: Workshop) -> None:
+        text = images_file(workshop)
+        assert scripts(workshop, "release", "graphwiki", f"1.4.0@{DIGEST}", "--env", "staging").code == 0
+        assert images_file(workshop) == text.replace(
             "tag: 1.3.0  # of May\n", f'tag: "1.4.0"  # of May\n    digest: {DIGEST}\n'
         )
         reference = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4.0@{DIGEST}\n"
-        assert reference in (compiled.root / WIKI).read_text("utf-8")
-        assert scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging").code == 0
-        assert images_file(compiled) == text.replace("1.3.0", '"1.4.0"')
-        assert compiled.check().code == 0
+        assert reference in (workshop.root / WIKI).read_text("utf-8")
+        assert scripts(workshop, "release", "graphwiki", "1.4.0", "--env", "staging").code == 0
+        assert images_file(workshop) == text.replace("1.3.0", '"1.4.0"')
+        assert scripts(workshop, "check").code == 0
 
-    def test_a_tag_like_a_number_is_put_in_quotes(self, compiled: Workshop) -> None:
-        text = images_file(compiled)
-        assert scripts(compiled, "release", "graphwiki", "1.4", "--env", "staging").code == 0
-        assert images_file(compiled) == text.replace("tag: 1.3.0", 'tag: "1.4"')
+    def test_a_tag_like_a_number_is_put_in_quotes(self, workshop: Workshop) -> None:
+        text = images_file(workshop)
+        assert scripts(workshop, "release", "graphwiki", "1.4", "--env", "staging").code == 0
+        assert images_file(workshop) == text.replace("tag: 1.3.0", 'tag: "1.4"')
         image = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4\n"
-        assert image in (compiled.root / WIKI).read_text("utf-8")
+        assert image in (workshop.root / WIKI).read_text("utf-8")
 
     @pytest.mark.parametrize("tag", ["1.30", "1e3"])
-    def test_what_it_writes_renovate_finds_and_raises(self, compiled: Workshop, tag: str) -> None:
-        assert scripts(compiled, "release", "test-app", f"{tag}@{DIGEST}", "--env", "staging").code == 0
-        repository = parse(images_file(compiled))["staging"]["test-app"].repository
-        found, raised = renovate("images.yaml", images_file(compiled), newValue="1.31", newDigest=OTHER_DIGEST)
+    def test_what_it_writes_renovate_finds_and_raises(self, workshop: Workshop, tag: str) -> None:
+        assert scripts(workshop, "release", "test-app", f"{tag}@{DIGEST}", "--env", "staging").code == 0
+        repository = parse(images_file(workshop))["staging"]["test-app"].repository
+        found, raised = renovate("images.yaml", images_file(workshop), newValue="1.31", newDigest=OTHER_DIGEST)
         assert Found(repository, tag, DIGEST) in found
         assert parse(raised)["staging"]["test-app"] == Image(repository, "1.31", OTHER_DIGEST)
 
-    def test_the_same_release_again_changes_nothing(self, compiled: Workshop) -> None:
-        before = state(compiled)
-        ended = scripts(compiled, "release", "graphwiki", "1.3.0", "--env", "staging")
+    def test_the_same_release_again_changes_nothing(self, workshop: Workshop) -> None:
+        before = state(workshop)
+        ended = scripts(workshop, "release", "graphwiki", "1.3.0", "--env", "staging")
         assert (ended.code, ended.out) == (
             0,
             f"images.yaml: staging runs {STAGING.registry}/graphwiki/graphwiki:1.3.0\n",
         )
-        assert state(compiled) == before
+        assert state(workshop) == before
 
     def test_a_dry_run_says_what_would_run_and_changes_nothing(self, workshop: Workshop) -> None:
         before = state(workshop)
@@ -179,41 +179,41 @@ class TestRelease:
         assert " ".join(ended.err.split()).endswith(sentence)
         assert state(workshop) == before
 
-    def test_when_the_compile_fails_everything_is_as_it_was(self, compiled: Workshop) -> None:
-        compiled.edit("charts/shapes/container.py", "range(1025, 65536)", "range(65535, 65536)")
-        before = state(compiled)
-        ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
+    def test_when_the_compile_fails_everything_is_as_it_was(self, workshop: Workshop) -> None:
+        workshop.edit("charts/shapes/container.py", "range(1025, 65536)", "range(65535, 65536)")
+        before = state(workshop)
+        ended = scripts(workshop, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert (ended.code, ended.out) == (1, "")
         assert ": take one from 65535 on" in ended.err
-        assert state(compiled) == before
+        assert state(workshop) == before
 
-    def test_when_deploy_cannot_be_written_everything_is_as_it_was(self, compiled: Workshop) -> None:
-        (compiled.root / WIKI).write_text("kind: Deployment\n")
-        before = state(compiled)
-        ended = scripts(compiled, "release", "graphwiki", "1.4.0", "--env", "staging")
+    def test_when_deploy_cannot_be_written_everything_is_as_it_was(self, workshop: Workshop) -> None:
+        (workshop.root / WIKI).write_text("kind: Deployment\n")
+        before = state(workshop)
+        ended = scripts(workshop, "release", "graphwiki", "1.4.0", "--env", "staging")
         assert (ended.code, ended.out) == (1, "")
         assert ended.err.startswith(f"{WIKI} ")
-        assert state(compiled) == before
+        assert state(workshop) == before
 
 
 class TestPromote:
     """What runs in one environment, for another one."""
 
-    def test_it_carries_over_repository_tag_and_digest(self, compiled: Workshop) -> None:
-        assert scripts(compiled, "release", "graphwiki", f"1.4.0@{OTHER_DIGEST}", "--env", "staging").code == 0
-        before, text = state(compiled), images_file(compiled)
-        ended = scripts(compiled, "promote", "graphwiki", "--from", "staging", "--to", "production")
+    def test_it_carries_over_repository_tag_and_digest(self, workshop: Workshop) -> None:
+        assert scripts(workshop, "release", "graphwiki", f"1.4.0@{OTHER_DIGEST}", "--env", "staging").code == 0
+        before, text = state(workshop), images_file(workshop)
+        ended = scripts(workshop, "promote", "graphwiki", "--from", "staging", "--to", "production")
         assert ended.code == 0, ended.err
         reference = f"{PRODUCTION.registry}/graphwiki/graphwiki:1.4.0@{OTHER_DIGEST}"
         assert ended.out.startswith(f"images.yaml: production runs {reference}\n--- {WIKI_IN_PRODUCTION} (on disk)\n")
         assert f"+        image: {reference}\n" in ended.out
-        assert changed(before, state(compiled)) == {"images.yaml", WIKI_IN_PRODUCTION, PAGE_OF_PRODUCTION}
-        assert images_file(compiled) == (
+        assert changed(before, state(workshop)) == {"images.yaml", WIKI_IN_PRODUCTION, PAGE_OF_PRODUCTION}
+        assert images_file(workshop) == (
             text.replace("registry.example.net/wiki", "graphwiki/graphwiki")
             .replace("tag: 1.2.0", 'tag: "1.4.0"')
             .replace(DIGEST, OTHER_DIGEST)
         )
-        assert compiled.check().code == 0
+        assert scripts(workshop, "check").code == 0
 
     @pytest.mark.parametrize(
         ("line", "what"),
