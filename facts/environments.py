@@ -15,6 +15,7 @@ from facts.forms import (
     IpAddress,
     Minor,
     Name,
+    NodeLabel,
     Percentage,
     ProxyNetwork,
     Registry,
@@ -100,6 +101,8 @@ class Environment:
     `http_proxies` are the networks of what speaks HTTP to the gateway for the visitors, a cloud's application load
     balancer or a CDN; none where visitors' connections reach the gateway.
     `gateway_ports` are the ports for plain TCP that the gateway's Service has beside 80 and 443.
+    `node_labels` are labels that some of the nodes have (`disk=fast`, `topology.kubernetes.io/zone=eu-1a`): apps can
+    ask for no others, but for the system and the architecture of a node.
 
     Raises:
         ValueError: a fact cannot be one, with what would be right.
@@ -125,6 +128,7 @@ class Environment:
     dns_addresses: tuple[IpAddress, ...] = ()
     http_proxies: tuple[ProxyNetwork, ...] = ()
     gateway_ports: tuple[PortNumber, ...] = ()
+    node_labels: tuple[NodeLabel, ...] = ()
 
     def __post_init__(self) -> None:
         if self.path in [f"deploy/{unit}" for unit in UNITS]:

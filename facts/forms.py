@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from synth.forms import Form, matches
-from synth.names import SUBDOMAIN
+from synth.names import KEY, LABEL_VALUE, SUBDOMAIN
 
 SCP_ADDRESS = re.compile(r"(\w+@[\w.-]+):(?!/)(.+)")
 
@@ -60,6 +60,10 @@ RegistryPath = Annotated[
 ]
 ProxyNetwork = Annotated[str, Form(_proxy_network)]
 IpAddress = Annotated[str, Form(_ip_address)]
+NodeLabel = Annotated[
+    str,
+    matches(rf"{KEY.pattern}={LABEL_VALUE.pattern}", "is no label of nodes: write its key and value, as in disk=fast"),
+]
 Percentage = Annotated[float, Form(_percentage)]
 AcmeDirectory = Annotated[
     str, matches(r"https://[^/\s]+/\S+", "is no directory of an ACME server: https://HOST/directory is one")

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import yaml
 
 from facts.environments import ENVIRONMENTS, Environment
 from synth import DefinitionError
+from synth.forms import formed, matches
+from synth.images import LATEST, MOVING
 from synth.names import DIGEST, TAG
 from synth.plain import is_text, parsed, repeated
 
@@ -25,13 +28,21 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 FIELDS = ("repository", "tag", "digest")
 
 
+@formed
 @dataclass(frozen=True)
 class Image:
     """One image: `repository` with or without a registry's host, `tag`, and `digest` as `sha256:...`."""
 
-    repository: str
-    tag: str
-    digest: str | None = None
+    repository: Annotated[
+        str, matches(REPOSITORY.pattern, "is no repository: registry.example.com/team/app is one, without a tag")
+    ]
+    tag: Annotated[str, matches(TAG.pattern, "is no tag: use letters, digits, _, . and -, at most 128")]
+    digest: Annotated[str, matches(DIGEST.pattern, "is no digest: sha256: and 64 hexadecimal digits are")] | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether it may be another image tomorrow, because its tag is named after a branch or a stage."""
+        return self.tag in MOVING and self.digest is None
 
     @classmethod
     def parse(cls, text: str) -> "Image":
@@ -180,8 +191,8 @@ def _image_problems(environment: Environment, fields: object) -> Iterator[str]:
         return
     if not TAG.fullmatch(tag):
         yield f"has the tag {tag!r}: a tag is of letters, digits, _, . and -, at most 128"
-    elif tag == "latest" and environment.registry is not None:
-        yield "has the tag latest, which says nothing about what runs: name the release"
+    elif environment.registry is not None and (tag == LATEST or (tag in MOVING and "digest" not in fields)):
+        yield f"has the tag {tag}, which says nothing about what runs: name the release"
     if "digest" not in fields:
         if environment.digests:
             yield f"has no digest, and {environment.name} wants one: sha256: and 64 hexadecimal digits"

@@ -92,4 +92,7 @@ def provided(environment: Environment) -> tuple[Provided, ...]:
         found += [MONITORING, PROMETHEUS]
     classes = {environment.storage_class, environment.shared_storage_class}
     found += [Provided("StorageClass", name, by="the cluster") for name in sorted(filter(None, classes))]
+    for label in environment.node_labels:
+        key, _, value = label.partition("=")
+        found.append(Provided("Node", label, by="the cluster", labels={key: value}))
     return tuple(found)

@@ -13,6 +13,7 @@ from charts.shapes.typed import int_or_string, quantities
 from facts.environments import Environment
 from facts.images import Image
 from synth.forms import FilePath, Form, PortName, PortNumber, Variable, formed, named, within
+from synth.images import LATEST
 from synth.names import LABEL
 
 UNPRIVILEGED_PORTS = range(1025, 65536)
@@ -186,10 +187,10 @@ class Container:
         """Compare the image with what the environment takes.
 
         Raises:
-            ValueError: it has the tag `latest` or no digest, where the environment wants better.
+            ValueError: it has a tag that moves or no digest, where the environment wants better.
         """
         image = self.image.reference(environment.registry)
-        if environment.registry and self.image.tag == "latest":
+        if environment.registry and (self.image.tag == LATEST or self.image.taken_by(environment).moves):
             raise ValueError(
                 f"{self.name} has the image {image}, whose tag says nothing about what runs: name the release"
             )

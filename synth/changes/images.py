@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from synth.changes.sides import Hazard, Risk, Sides, code
+from synth.images import PLACEHOLDER
 from synth.pods import WORKLOADS, containers
-from synth.rules.images import PLACEHOLDER
 from synth.tree import Object
 
 

@@ -1,17 +1,16 @@
-"""Rules for images: a digest is of one repository, and a pod whose images have digests has one for each."""
+"""Rules for images: a digest is of one repository, a tag of one image, and each can be pulled and stays what it is."""
 
 from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation
+from synth.images import MOVING, PLACEHOLDER, Reference
 from synth.pods import containers
 from synth.tree import Object
-
-PLACEHOLDER = "sha256:" + "0" * 64
-"""What stands for a digest until the image is built."""
 
 
 def digests_belong_to_their_images(cluster: Cluster) -> Iterator[Violation]:
     first: dict[str, tuple[str, Object]] = {}
+    tagged: dict[tuple[str, str], tuple[str, Object]] = {}
     for item in cluster.workloads:
         images = {container["name"]: container.get("image", "") for container in containers(item.document)}
         with_digest = [image for image in images.values() if "@" in image]
@@ -22,17 +21,41 @@ def digests_belong_to_their_images(cluster: Cluster) -> Iterator[Violation]:
                     f"has container {name} with image {image} without a digest, beside {with_digest[0]}: add its "
                     "digest, or the tag may be another image tomorrow",
                 )
-        for image in with_digest:
-            named, _, digest = image.partition("@")
-            head, colon, tag = named.rpartition(":")
-            repository = head if colon and "/" not in tag else named
-            other, owner = first.setdefault(digest, (repository, item))
-            if other != repository and digest != PLACEHOLDER:
+        for image in dict.fromkeys(map(Reference.parse, with_digest)):
+            other, owner = first.setdefault(image.digest, (image.repository, item))
+            if other != image.repository and image.digest != PLACEHOLDER:
                 yield Violation(
                     item,
-                    f"has image {repository} with the digest of {other} in {owner}: a digest is of one image, copy the "
-                    "right one",
+                    f"has image {image.repository} with the digest of {other} in {owner}: a digest is of one image, "
+                    "copy the right one",
+                )
+            known, user = tagged.setdefault((image.repository, image.tag), (image.digest, item))
+            if image.tag and known != image.digest and PLACEHOLDER not in (known, image.digest):
+                yield Violation(
+                    item,
+                    f"has image {image.repository}:{image.tag} with another digest than {user}: a release is one "
+                    "image, use one digest for both",
                 )
 
 
-RULES: tuple[Rule, ...] = (digests_belong_to_their_images,)
+def images_can_be_pulled_and_stay(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.workloads:
+        for container in containers(item.document):
+            image = Reference.parse(container.get("image", ""))
+            if not image.is_pulled:
+                continue
+            if image.tag in MOVING and not image.digest:
+                yield Violation(
+                    item,
+                    f"has container {container['name']} with the tag {image.tag}, which is another image after the "
+                    f"next build: name the release of {image.repository}",
+                )
+            if container.get("imagePullPolicy") == "Never":
+                yield Violation(
+                    item,
+                    f"has container {container['name']} with imagePullPolicy Never, so that no node gets "
+                    f"{image.repository} from its registry: leave it out",
+                )
+
+
+RULES: tuple[Rule, ...] = (digests_belong_to_their_images, images_can_be_pulled_and_stay)

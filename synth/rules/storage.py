@@ -5,11 +5,53 @@ from collections.abc import Iterator
 from synth.cluster import Cluster, Rule, Violation, shown
 from synth.manifest import Document
 from synth.pods import pod_labels, pod_spec, references, selected_labels
+from synth.quantity import as_quantity
 from synth.scale import scale
+from synth.takes import amount_of
 from synth.tree import Object
 
 NODE = "kubernetes.io/hostname"
 """The label of a node with its own name: https://kubernetes.io/docs/reference/labels-annotations-taints/"""
+
+
+def claims_can_be_had(cluster: Cluster) -> Iterator[Violation]:
+    """A claim says how much and for whom, and a pod mounts it.
+
+    Most classes make a volume for the first pod that mounts it: a claim that nobody mounts stays pending, and Flux
+    waits for it. https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
+    """
+    used = {
+        (item.namespace, name)
+        for item in cluster.workloads
+        for kind, name in references(item.document)
+        if kind == "PersistentVolumeClaim"
+    }
+    for item in cluster.of("PersistentVolumeClaim"):
+        missing = [
+            field
+            for field, value in (
+                ("accessModes", item.spec.get("accessModes")),
+                (
+                    "resources.requests.storage",
+                    ((item.spec.get("resources") or {}).get("requests") or {}).get("storage"),
+                ),
+            )
+            if not value
+        ]
+        if missing:
+            yield Violation(
+                item, f"has no {' and no '.join(missing)}, without which there is no volume: write what it needs"
+            )
+        elif (item.namespace, item.name) not in used:
+            yield Violation(
+                item, "is mounted by nobody, so that it stays pending and Flux waits for it: mount it, or leave it out"
+            )
+    for item in cluster.of("PersistentVolume"):
+        for source in ("hostPath", "local"):
+            if source in item.spec:
+                yield Violation(
+                    item, f"is a folder of a node ({source}), gone with it: let a StorageClass make volumes"
+                )
 
 
 def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
@@ -85,11 +127,37 @@ def _follows(item: Object, others: list[Object]) -> bool:
     return any(labels and labels.items() <= pod_labels(o.document).items() for labels in near for o in others)
 
 
+def scratch_space_is_within_the_limit(cluster: Cluster) -> Iterator[Violation]:
+    """A pod that fills its own emptyDirs must not be evicted for it before they are full.
+
+    https://kubernetes.io/docs/concepts/storage/ephemeral-storage/#resource-ephemeral-storage-consumption
+    """
+    for item in cluster.workloads:
+        pod = pod_spec(item.document)
+        limits = [
+            ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in pod.get("containers", [])
+        ]
+        sizes = [
+            amount_of(volume["emptyDir"].get("sizeLimit", 0))
+            for volume in pod.get("volumes", [])
+            if "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"
+        ]
+        most = sum(map(amount_of, filter(None, limits)))
+        if limits and all(limits) and sum(sizes) > most:
+            yield Violation(
+                item,
+                f"has emptyDirs of {as_quantity(sum(sizes), binary=True)}, but is evicted at the "
+                f"{as_quantity(most, binary=True)} of ephemeral storage that its containers may take: raise that",
+            )
+
+
 def _labels(item: Object) -> str:
     return shown(pod_labels(item.document)) or f"the pods of {item}"
 
 
 RULES: tuple[Rule, ...] = (
+    claims_can_be_had,
+    scratch_space_is_within_the_limit,
     claims_find_their_class,
     volumes_have_one_pod,
     shared_volumes_are_on_one_node,

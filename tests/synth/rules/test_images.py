@@ -39,6 +39,32 @@ def test_each_image_has_its_own_digest(wiki: str, second: str) -> None:
     assert told(wiki, second) == []
 
 
+def test_one_tag_is_one_image() -> None:
+    assert told(f"host:5000/wiki:1.0@{ONE}", f"host:5000/wiki:1.0@{TWO}") == [
+        "Job other has image host:5000/wiki:1.0 with another digest than Deployment wiki: a release is one image, use "
+        "one digest for both"
+    ]
+    assert told(f"host:5000/wiki:1.0@{ONE}", f"host:5000/wiki:1.0@{ZEROS}") == []
+    assert told(f"host:5000/wiki@{ONE}", f"host:5000/wiki@{TWO}") == []
+
+
+@pytest.mark.parametrize("tag", ["latest", "main", "stable"])
+def test_a_tag_that_moves_gives_its_sentence(tag: str) -> None:
+    (sentence,) = told("wiki:1.0", f"registry.example.com/wiki:{tag}")
+    assert f"Job other has container wiki with the tag {tag}, which is another image after the next build" in sentence
+    assert told("wiki:1.0", f"wiki:{tag}") == told(f"wiki@{TWO}", f"registry.example.com/wiki:{tag}@{ONE}") == []
+
+
+def test_what_a_registry_has_is_pulled() -> None:
+    documents = environment()
+    container = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container["imagePullPolicy"] = "Never"
+    assert said(images.RULES, documents) == []
+    container["image"] = "registry.example.com/wiki:1.0"
+    (sentence,) = said(images.RULES, documents)
+    assert "container wiki with imagePullPolicy Never, so that no node gets registry.example.com/wiki" in sentence
+
+
 def test_a_container_without_a_digest_beside_one_with_it_gives_its_sentence() -> None:
     documents = environment()
     containers = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"]

@@ -47,6 +47,7 @@ def test_a_deployment_without_a_strategy_rolls_out_with_two_pods() -> None:
 def test_a_volume_that_is_not_made_here_may_be_for_many_nodes() -> None:
     documents = scaled()
     put(find(documents, "Deployment"), f"{POD}/volumes/0/persistentVolumeClaim/claimName", "shared")
+    documents.remove(find(documents, "PersistentVolumeClaim"))
     assert sentences(documents) == []
 
 
@@ -107,3 +108,52 @@ def test_a_volume_for_many_nodes_may_be_shared() -> None:
     documents = beside("Job")
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
     assert sentences(documents) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("spec/accessModes", "has no accessModes, without which there is no volume"),
+        ("spec/resources", "has no resources.requests.storage, without which there is no volume"),
+    ],
+)
+def test_a_claim_says_how_much_and_for_whom(path: str, problem: str) -> None:
+    documents = environment()
+    put(find(documents, "PersistentVolumeClaim"), path, None)
+    assert any(problem in sentence for sentence in sentences(documents))
+
+
+def test_a_claim_that_nobody_mounts_gives_its_sentence() -> None:
+    lonely = {**find(environment(), "PersistentVolumeClaim"), "metadata": {"name": "lonely", "namespace": "wiki"}}
+    (sentence,) = sentences([*environment(), lonely])
+    assert sentence.startswith("PersistentVolumeClaim lonely is mounted by nobody, so that it stays pending")
+
+
+@pytest.mark.parametrize("source", ["hostPath", "local"])
+def test_a_volume_that_is_a_folder_of_a_node_gives_its_sentence(source: str) -> None:
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "a"},
+        "spec": {source: {"path": "/a"}},
+    }
+    (sentence,) = sentences([*environment(), volume])
+    assert sentence.startswith(f"PersistentVolume a is a folder of a node ({source})")
+
+
+@pytest.mark.parametrize(
+    ("empty", "fits"),
+    [
+        ({"sizeLimit": "256Mi"}, True),
+        ({"sizeLimit": "257Mi"}, False),
+        ({"sizeLimit": "1Gi", "medium": "Memory"}, True),
+        ({}, True),
+    ],
+)
+def test_a_pod_may_fill_its_scratch_space(empty: dict[str, str], fits: bool) -> None:
+    documents = environment()
+    find(documents, "Deployment")["spec"]["template"]["spec"]["volumes"].append({"name": "tmp", "emptyDir": empty})
+    found = sentences(documents)
+    assert [("has emptyDirs of 257Mi, but is evicted at the 256Mi" in told) for told in found] == (
+        [] if fits else [True]
+    )
