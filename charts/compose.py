@@ -16,6 +16,7 @@ from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.node import ahead
 from synth.overview import overview
 from synth.overview.page import README, page
 from synth.rules import check
@@ -56,6 +57,10 @@ def compile_platform(dist: str | None = None) -> Tree:
     Raises:
         DefinitionError: rules are violated; every violation of every environment is a line.
     """
+    return ahead(lambda: _compiled(dist))
+
+
+def _compiled(dist: str | None) -> Tree:
     _check_distinct()
     tree = Tree({})
     found: dict[str, dict[str, None]] = {}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from synth import DefinitionError
 from synth.manifest import Document, dump, load, ordered
+from synth.node import to_json
 
 KUSTOMIZATION_FILE = "kustomization.yaml"
 KUSTOMIZATION_VERSION = "kustomize.config.k8s.io/v1beta1"
@@ -222,7 +223,7 @@ def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
             )
         files[path] = file
 
-    for folder in folders:
+    for folder, objects in zip(folders, to_json(folder.chart for folder in folders), strict=True):
         module = _module(folder.chart)
         if not all(FOLDER_NAME.fullmatch(part) for part in folder.path.split("/")):
             raise DefinitionError(
@@ -230,7 +231,7 @@ def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
                 f"({module})"
             )
         external |= {f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()}
-        names = _objects_by_file(folder, module)
+        names = _objects_by_file(folder, objects, module)
         for name, documents in names.items():
             add(f"{root}/{folder.path}/{name}", File(tuple(documents), module))
         listing = _kustomization([*folder.external, *names], module, folder.patches)
@@ -244,8 +245,8 @@ def _module(chart: Chart) -> str:
     return type(chart).__module__.replace(".", "/") + ".py"
 
 
-def _objects_by_file(folder: Folder, module: str) -> dict[str, list[Document]]:
-    documents = [ordered(document) for document in folder.chart.to_json()]
+def _objects_by_file(folder: Folder, objects: Sequence[Document], module: str) -> dict[str, list[Document]]:
+    documents = [ordered(document) for document in objects]
     documents.sort(key=_rank)
     kinds = Counter(document["kind"] for document in documents)
     files: dict[str, list[Document]] = {}

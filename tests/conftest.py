@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from synth.node import use_pinned_node
+from synth.node import start
 from synth.tree import Tree
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
 
 
-def pytest_configure() -> None:
-    use_pinned_node()
+def pytest_configure(config: pytest.Config) -> None:
+    """Start cdk8s as the commands do, once in each process that runs tests; the one that hands them out runs none."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        start()
 
 
 @pytest.fixture(scope="session")

@@ -199,7 +199,7 @@ def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Worksho
 
 
 def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
-    ended = workshop.run(sys.executable, "main.py", TMPDIR="/nowhere")
+    ended = workshop.run(sys.executable, "main.py", JSII_RUNTIME_PACKAGE_CACHE_ROOT="/dev/null")
     assert ended.code == 3
     assert ended.err.startswith("cdk8s cannot start: ")
     assert len(ended.err.splitlines()) == 1
