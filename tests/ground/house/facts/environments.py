@@ -2,12 +2,13 @@
 
 from facts.what_an_environment_is import (
     EXAMPLE,
+    K3D,
     Acme,
     Environment,
     Tier,
 )
 
-__all__ = ["ENVIRONMENTS", "EXAMPLE", "LOCAL", "PRODUCTION", "STAGING", "Acme", "Environment", "Tier"]
+__all__ = ["ENVIRONMENTS", "EXAMPLE", "K3D", "LOCAL", "PRODUCTION", "STAGING", "Acme", "Environment", "Tier"]
 
 DOMAIN = "graphwiki.example.com"
 GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"
