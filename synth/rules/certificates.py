@@ -21,14 +21,18 @@ def gateways_have_certificates(cluster: Cluster) -> Iterator[Violation]:
             tls = server.get("tls") or {}
             if tls.get("mode") not in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"):
                 continue
-            name = tls.get("credentialName", "")
-            certificate = issued.get(name)
+            if tls.get("serverCertificate") or tls.get("tlsCertificates"):
+                continue  # A file of the gateway's pods.
+            names = tls.get("credentialNames") or [tls.get("credentialName", "")]
+            for name in names:
+                if name not in issued:
+                    yield Violation(
+                        gateway,
+                        f"takes its certificate from Secret {name or '(none named)'}, which no Certificate in "
+                        f"namespace {gateway.namespace} makes; there are {', '.join(issued) or 'none'}",
+                    )
+            certificate = issued.get(names[0])
             if certificate is None:
-                yield Violation(
-                    gateway,
-                    f"takes its certificate from Secret {name or '(none named)'}, which no Certificate in namespace "
-                    f"{gateway.namespace} makes; there are {', '.join(issued) or 'none'}",
-                )
                 continue
             names = certificate.spec.get("dnsNames", [])
             for host in (ServedHost.of(entry).host for entry in server.get("hosts", [])):
@@ -59,7 +63,7 @@ def _can_be_proved(item: Object, issuer: Object) -> Iterator[Violation]:
         return
     labels = item.document["metadata"].get("labels") or {}
     for name in names if solvers else ():
-        fitting = [solver for solver in solvers if _is_for(solver, name, labels)]
+        fitting = [solver for solver in solvers if can_be_proved_by(solver, name, labels)]
         if not fitting or (name.startswith("*") and not any("dns01" in solver for solver in fitting)):
             yield Violation(
                 item,
@@ -87,7 +91,7 @@ def _problems_of_names(item: Object) -> Iterator[str]:
         yield f"is to be signed by an issuer of {group}: the group is {GROUP}"
 
 
-def _is_for(solver: Document, name: str, labels: Mapping[str, str]) -> bool:
+def can_be_proved_by(solver: Document, name: str, labels: Mapping[str, str]) -> bool:
     """Whether a solver's selector is for a name of a certificate with these labels."""
     selector = solver.get("selector") or {}
     hosts, zones = selector.get("dnsNames") or [], selector.get("dnsZones") or []

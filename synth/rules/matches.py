@@ -163,10 +163,10 @@ def _rounds(item: Object, route: Route) -> bool:
         return False
     ports = [match.get("port") for match in route.matches]
     moves = redirect.keys() & {"scheme", "port", "derivePort"} and 443 not in ports and None not in ports  # noqa: PLR2004, HTTPS
-    return not moves and any(_takes_path(match, redirect.get("uri")) for match in route.matches)
+    return not moves and any(takes_path(match, redirect.get("uri")) for match in route.matches)
 
 
-def _takes_path(match: Document, path: str | None) -> bool:
+def takes_path(match: Document, path: str | None) -> bool:
     """Whether a match takes a path; the same path it always takes."""
     uri = match.get("uri") or {}
     if path is None or not uri:
@@ -227,7 +227,7 @@ def _answers(route: Route, port: int | None, path: str) -> bool:
         not (match.keys() & more)
         and match.get("port") in (None, port)
         and _is_method(match.get("method") or {}, "GET")
-        and _takes_path(match, path)
+        and takes_path(match, path)
         for match in route.matches
     )
 
