@@ -1,0 +1,173 @@
+"""Rules for what routes do to requests and answers, and for who sees them: faults, origins, headers, exportTo."""
+
+import re
+from collections.abc import Iterator
+
+from synth.cluster import Cluster, Rule, Violation
+from synth.manifest import Document
+from synth.mesh import GatewayReference, Host, destinations, gateway_references, routes
+from synth.rules.matches import EVERY_PATH
+from synth.tree import Object
+
+# https://www.rfc-editor.org/rfc/rfc6454#section-7: a scheme, a host and perhaps a port, and nothing behind them.
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+|null")
+EVERY_SITE = ("http", "http:", "http:/", "http://", "https", "https:", "https:/", "https://")
+# supportedCORSMethods in https://github.com/istio/istio pkg/config/validation
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*")
+# https://www.rfc-editor.org/rfc/rfc9110#section-5.1, and section-5.5 of what stands behind the name.
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Text, %% for a percent sign, and what the proxy fills in:
+# https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#custom-request-response-headers
+FILLED_IN = re.compile(r"(?:[^%]|%%|%[^%()]+(?:\([^%]*\))?(?::[0-9]+)?%)*")
+EXPORTED = "networking.istio.io/exportTo"
+
+
+def routes_break_nothing_on_purpose(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.of("VirtualService"):
+        for route in routes(item, "http"):
+            for sort in ("abort", "delay"):
+                if (route.entry.get("fault") or {}).get(sort) is not None:
+                    done = "fail" if sort == "abort" else "wait"
+                    yield Violation(
+                        item,
+                        f"has http route {route.name} let requests {done} on purpose: drop the {sort} of its fault, "
+                        "and try such things on a cluster by hand",
+                    )
+
+
+def other_sites_may_ask_as_browsers_do(cluster: Cluster) -> Iterator[Violation]:
+    """What Istio refuses of a corsPolicy, and what no browser asks: https://fetch.spec.whatwg.org/#http-cors-protocol."""
+    for item in cluster.of("VirtualService"):
+        for route in routes(item, "http"):
+            for problem in _problems_of_cors(route.entry.get("corsPolicy") or {}):
+                yield Violation(item, f"has http route {route.name} {problem}")
+
+
+def _problems_of_cors(policy: Document) -> Iterator[str]:
+    origins = policy.get("allowOrigins") or []
+    if policy and not origins:
+        yield "with a corsPolicy that lets no site ask: name them in allowOrigins"
+    for origin in origins:
+        exact = origin.get("exact")
+        if _is_every_site(origin):
+            if policy.get("allowCredentials"):
+                yield (
+                    "let every site ask in its visitor's name and read the answer: name the origins in allowOrigins, "
+                    "or leave allowCredentials out"
+                )
+        elif exact is not None and not ORIGIN.fullmatch(exact):
+            yield f"let origin {exact!r} ask, which no browser sends: write it as in https://wiki.example.com"
+    for method in policy.get("allowMethods") or []:
+        if method not in METHODS:
+            yield f"let other sites ask by method {method!r}: there are {', '.join(METHODS)}"
+    for field in ("allowHeaders", "exposeHeaders"):
+        for name in policy.get(field) or []:
+            if not HEADER.fullmatch(name):
+                yield f"with {field} {name!r}, which is no name of a header: list each by itself, as in x-request-id"
+
+
+def _is_every_site(origin: Document) -> bool:
+    return (
+        origin.get("exact") == "*"
+        or origin.get("prefix") in EVERY_SITE
+        or origin.get("regex") in (*EVERY_PATH, ".+", "https?://.*", "https?://.+")
+    )
+
+
+def headers_are_as_http_has_them(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.of("VirtualService"):
+        for route in routes(item, "http"):
+            for entry in (route.entry, *route.entry.get("route", [])):
+                for problem in _problems_of_headers(entry.get("headers") or {}):
+                    yield Violation(item, f"has http route {route.name} {problem}")
+
+
+def _problems_of_headers(headers: Document) -> Iterator[str]:
+    for side in ("request", "response"):
+        changes = headers.get(side) or {}
+        written = [*(changes.get("set") or {}).items(), *(changes.get("add") or {}).items()]
+        named = [(name, side == "request") for name, _ in written]
+        named += [(name, False) for name in changes.get("remove") or []]
+        for name, may_be_host in named:
+            low = name.lower()
+            if low == ":authority" and may_be_host:
+                continue
+            if low.startswith(":") or (low == "host" and not may_be_host):
+                yield f"change {side} header {name}, which Istio leaves to HTTP itself: drop it"
+            elif not HEADER.fullmatch(name):
+                yield f"change {side} header {name!r}, which is no name of one: it has no blanks and no colon"
+        for name, value in written:
+            if UNPRINTABLE.search(value):
+                yield f"set {side} header {name} to {value!r}, which has a line break or the like: write it in one line"
+            elif not FILLED_IN.fullmatch(value):
+                yield f"set {side} header {name} to {value!r}, where a % begins nothing: write %% for a percent sign"
+        for name in (changes.get("set") or {}).keys() & set(changes.get("remove") or []):
+            yield f"set and remove {side} header {name}: leave one out"
+
+
+def matches_are_for_gateways_of_the_route(cluster: Cluster) -> Iterator[Violation]:
+    """A match narrows the gateways that the VirtualService has; it adds none."""
+    for item in cluster.of("VirtualService"):
+        mine = {*gateway_references(item).values()} or {GatewayReference.of("mesh", item.namespace)}
+        for route in routes(item):
+            for text in (text for match in route.matches for text in match.get("gateways") or []):
+                if GatewayReference.of(text, item.namespace) not in mine:
+                    known = ", ".join(item.spec.get("gateways") or ["mesh"])
+                    yield Violation(
+                        item,
+                        f"has {route.section} route {route.name} match gateway {text}, through which it does not go: "
+                        f"its gateways are {known}",
+                    )
+
+
+def what_the_gateway_needs_is_exported_to_it(cluster: Cluster) -> Iterator[Violation]:
+    """A gateway sees what is exported to its own namespace, and takes the rest for not there.
+
+    https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
+    """
+    told: set[int] = set()
+    for route in cluster.of("VirtualService"):
+        for reference in gateway_references(route).values():
+            if reference.is_mesh:
+                continue
+            for item in (route, *_used_by(cluster, route)):
+                exported = _exported(item)
+                if exported and reference.namespace not in exported and id(item) not in told:
+                    told.add(id(item))
+                    yield Violation(
+                        item,
+                        f"is exported to {', '.join(sorted(exported))} alone, so that Gateway {reference.name} in "
+                        f"namespace {reference.namespace} does not see it: add {reference.namespace} to exportTo, or "
+                        "leave that out",
+                    )
+
+
+def _used_by(cluster: Cluster, route: Object) -> Iterator[Object]:
+    """The Services that a route leads to, and the DestinationRules for them."""
+    hosts = {destination.host.in_full for destination in destinations(route)}
+    for destination in destinations(route):
+        if isinstance(service := destination.host.service(cluster), Object):
+            yield service
+    for rule in cluster.of("DestinationRule"):
+        if Host.of(rule.spec.get("host", ""), rule.namespace).in_full in hosts:
+            yield rule
+
+
+def _exported(item: Object) -> set[str]:
+    """The namespaces that see an object; none where all do."""
+    if item.kind == "Service":
+        text = (item.document["metadata"].get("annotations") or {}).get(EXPORTED, "")
+        written = [part.strip() for part in text.split(",") if part.strip()]
+    else:
+        written = item.spec.get("exportTo") or []
+    return set() if "*" in written else {item.namespace if text == "." else text for text in written}
+
+
+RULES: tuple[Rule, ...] = (
+    routes_break_nothing_on_purpose,
+    other_sites_may_ask_as_browsers_do,
+    headers_are_as_http_has_them,
+    matches_are_for_gateways_of_the_route,
+    what_the_gateway_needs_is_exported_to_it,
+)
