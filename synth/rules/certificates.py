@@ -71,6 +71,12 @@ def _can_be_proved(item: Object, issuer: Object) -> Iterator[Violation]:
             )
     if "acme" in issuer.spec and item.spec.get("ipAddresses"):
         yield Violation(item, f"is for addresses, which {issuer} does not sign: name hosts in dnsNames alone")
+    if "acme" in issuer.spec and item.spec.get("duration") and not issuer.spec["acme"].get("enableDurationFeature"):
+        yield Violation(
+            item,
+            f"is to last {item.spec['duration']}, which {issuer} does not ask for, so that the authority decides: "
+            "leave duration out",
+        )
     if "acme" in issuer.spec and item.spec.get("isCA"):
         yield Violation(item, f"is to sign others, which {issuer} lets nobody: leave isCA out")
 
@@ -141,7 +147,18 @@ def issuers_can_sign(cluster: Cluster) -> Iterator[Violation]:
         for solver in (acme or {}).get("solvers") or []:
             if len(solver.keys() & {"http01", "dns01"}) != 1:
                 yield Violation(item, "has a solver that is not one of http01 and dns01: write one of them in each")
-            name = ((solver.get("http01") or {}).get("ingress") or {}).get("ingressClassName")
+            ingress = (solver.get("http01") or {}).get("ingress") or {}
+            chosen = [field for field in ("ingressClassName", "class", "name") if ingress.get(field)]
+            if len(chosen) > 1:
+                yield Violation(item, f"has a solver with {' and '.join(chosen)}, which cert-manager refuses: keep one")
+                continue
+            if ingress.get("serviceType") not in (None, "ClusterIP", "NodePort"):
+                yield Violation(
+                    item,
+                    f"answers challenges through a Service of type {ingress['serviceType']}: there are ClusterIP and "
+                    "NodePort",
+                )
+            name = ingress.get("ingressClassName") or ingress.get("class")
             if name and not cluster.find("IngressClass", "", name):
                 yield Violation(
                     item,

@@ -314,3 +314,31 @@ def test_an_issuer_is_of_one_kind(spec: Document, kinds: str) -> None:
     issuer = cert_manager("ClusterIssuer", "acme", **spec)
     (sentence,) = said((certificates.issuers_can_sign,), [*environment(), issuer])
     assert sentence.startswith(f"ClusterIssuer acme is of {kinds} kind")
+
+
+def signed_by_acme(solver: Document, **spec: Any) -> list[Document]:
+    issuer = cert_manager("ClusterIssuer", "acme", acme={"solvers": [solver], **spec.pop("acme", {})})
+    ingress_class = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "istio"}}
+    return [*environment(), issuer, ingress_class, certificate(**spec)]
+
+
+@pytest.mark.parametrize(
+    ("ingress", "spec", "told"),
+    [
+        ({"class": "istio", "ingressClassName": "istio"}, {}, "with ingressClassName and class, which cert-manager"),
+        ({"class": "nginx"}, {}, "through IngressClass nginx, which does not exist; there are istio"),
+        ({"ingressClassName": "istio", "serviceType": "LoadBalancer"}, {}, "a Service of type LoadBalancer"),
+        ({"ingressClassName": "istio"}, {"duration": "8760h"}, "is to last 8760h, which ClusterIssuer acme does not"),
+    ],
+)
+def test_what_an_acme_issuer_does_not_do_gives_one_sentence(ingress: Document, spec: Document, told: str) -> None:
+    (sentence,) = sentences(signed_by_acme({"http01": {"ingress": ingress}}, **spec))
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    "spec", [{}, {"renewBefore": "720h"}, {"duration": "720h", "acme": {"enableDurationFeature": True}}]
+)
+def test_an_acme_issuer_may_be_asked(spec: Document) -> None:
+    solver = {"http01": {"ingress": {"class": "istio", "serviceType": "NodePort"}}}
+    assert sentences(signed_by_acme(solver, **spec)) == []
