@@ -27,6 +27,7 @@ from synth.rules import (
     servers,
     services,
     storage,
+    substitutions,
     workloads,
 )
 from synth.tree import Tree
@@ -59,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     *encryption.RULES,
     *certificates.RULES,
     *flux.RULES,
+    *substitutions.RULES,
     *helm.RULES,
 )
 
