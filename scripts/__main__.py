@@ -36,6 +36,7 @@ from scripts.definition.diff import diff
 from scripts.definition.environments import environments
 from scripts.definition.release import promote, release
 from scripts.definition.review import review
+from scripts.definition.watch import watch
 from scripts.gate.bench import bench
 from scripts.gate.refresh import refresh
 from scripts.gate.tofu import tofu
@@ -55,7 +56,7 @@ COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
     *(flux, logs, open_),
-    *(check, diff, review, environments, bench, refresh, tofu, verify),
+    *(watch, check, diff, review, environments, bench, refresh, tofu, verify),
     completion,
 )
 for command in COMMANDS:

@@ -1,6 +1,8 @@
 """A compile in a process that compiled before: cdk8s and its Node stay, the definition is read anew."""
 
+import gc
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -26,6 +28,23 @@ def compile_again(root: Path = ROOT) -> tuple[int, str]:
     start()
     with read_anew(root):
         return main.compiled(root)
+
+
+def serve() -> None:
+    """Compile once for every line on standard input, and answer with a line of JSON: the exit code and what to say.
+
+    What charts print goes to standard error, so that it does not get between the answers.
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    start()
+    gc.collect()
+    gc.freeze()
+    # What a compile leaves is collected after the answer: who saves does not wait for it.
+    gc.disable()
+    for _ in sys.stdin:
+        print(json.dumps(compile_again()), file=answers, flush=True)
+        gc.collect()
 
 
 @contextmanager
