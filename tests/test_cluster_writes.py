@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from facts.environments import LOCAL
 from facts.images import images
 from scripts.__main__ import cli
 from synth import ROOT
@@ -194,7 +195,7 @@ def test_commands_that_write_are_among_those_looked_at(desk: Desk) -> None:
     ],
 )
 def test_a_line_is_judged_by_the_row_that_says_most_of_it(text: str, suspended: bool, problem: str) -> None:
-    line = Line(("kubectl", "--context", "k3d-graphwiki", "--namespace", "a", *text.split()), "a page", suspended)
+    line = Line(("kubectl", "--context", LOCAL.context, "--namespace", "a", *text.split()), "a page", suspended)
     said = judged(line)
     assert problem in said
     assert bool(said) == bool(problem)

@@ -180,7 +180,7 @@ def test_up_names_every_missing_tool_before_its_first_step(desk: Desk) -> None:
 def test_down_asks_and_a_no_destroys_nothing(desk: Desk) -> None:
     ended = desk.run("cluster", "down", answer="n\n")
     assert ended.code == 130
-    assert "Destroy the cluster k3d-graphwiki with all its data?" in ended.out
+    assert f"Destroy the cluster {LOCAL.context} with all its data?" in ended.out
     assert ended.err == "nothing more was done\n"
     assert desk.calls() == []
     assert desk.run("cluster", "down", answer="y\n").code == 0
