@@ -17,9 +17,12 @@ from tests.workshop import Workshop
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 
 
-def test_its_variables_are_those_of_the_environments() -> None:
-    given = re.findall(r"^\$ ENV=(\S+) CONTEXT=(\S+)$", PAGE, re.MULTILINE)
-    assert given == [(environment.name, environment.context) for environment in ENVIRONMENTS]
+def test_its_variables_are_set_once_and_to_the_values_of_the_table() -> None:
+    (given,) = re.findall(r"^\$ ENV=(\S+) CONTEXT=(\S+)$", PAGE, re.MULTILINE)
+    assert given == ("NAME", "CONTEXT_OF_NAME")
+    table = (ROOT / "docs/environments.md").read_text("utf-8")
+    for environment in ENVIRONMENTS:
+        assert re.search(rf"^\| kubeconfig context \|.* `{environment.context}` \|", table, re.MULTILINE)
 
 
 def test_what_is_for_every_cluster_names_no_single_one() -> None:

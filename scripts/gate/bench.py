@@ -90,6 +90,7 @@ def compile_synthetic(count: int) -> None:
     from cdk8s import App as CompiledApp
 
     from charts.platform.gateway import IngressGateway
+    from charts.platform.mesh import Mesh
     from charts.platform.priorities import Priorities
     from charts.shapes import App, Container, Pod, Range, Volume, WebApp
     from charts.shapes.app import connect
@@ -124,6 +125,7 @@ def compile_synthetic(count: int) -> None:
         "deploy",
         [
             Folder("platform/priorities", Priorities(root)),
+            Folder("platform/mesh", Mesh(root, LOCAL)),
             Folder("platform/gateway", gateway),
             *(Folder(f"apps/{app.name}", app) for app in apps),
         ],

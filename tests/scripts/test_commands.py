@@ -435,7 +435,7 @@ def test_each_failing_step_of_up_ends_it(desk: Desk, capfd: pytest.CaptureFixtur
     steps_that_stop(desk, ["up", "--yes"], desk.calls(), capfd)
 
 
-@pytest.mark.parametrize("host", ["blog.localhost", None])
+@pytest.mark.parametrize("host", ["a-host-of-no-app.localhost", None])
 def test_a_page_that_never_answers_is_told_with_its_last_answer(pages: int, host: str | None) -> None:
     port = pages if host else 1
     last = "404 Not Found" if host else "Connection refused"

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from facts.environments import PRODUCTION, STAGING
+from facts.environments import ENVIRONMENTS, PRODUCTION, STAGING
 from facts.images import UNKNOWN_DIGEST, Image, parse
 from scripts.definition.release import with_image
 from synth import DefinitionError
 from tests.test_renovate import NUMBER_LIKE, Found, renovate
 from tests.workshop import Ended, Kept, Workshop
 
+NAMES = [environment.name for environment in ENVIRONMENTS]
 DIGEST = f"sha256:{'1f' * 32}"
 OTHER_DIGEST = f"sha256:{'2e' * 32}"
 
@@ -23,7 +24,7 @@ PAGE, PAGE_OF_PRODUCTION = "deploy/staging/README.md", "deploy/production/README
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """A copy with images of the wiki that do not depend on what is released just now, workshop."""
+    """A copy with images of the wiki that do not depend on what is released just now, compiled."""
     workshop = Workshop.at(tmp_path_factory.mktemp("release"))
     file = workshop.root / "images.yaml"
     images = yaml.safe_load(file.read_text("utf-8"))
@@ -158,10 +159,10 @@ class TestRelease:
         ("arguments", "sentence"),
         [
             (
-                ["graphwiki", "1.4.0", "--env", "preview"],
-                "Error: Invalid value for '--env': 'preview' is not one of 'local', 'staging', 'production'.",
+                ["graphwiki", "1.4.0", "--env", "nowhere"],
+                f"Error: Invalid value for '--env': 'nowhere' is not one of {', '.join(map(repr, NAMES))}.",
             ),
-            (["graphwiki", "1.4.0"], "Error: Missing option '--env'. Choose from: local, staging, production"),
+            (["graphwiki", "1.4.0"], f"Error: Missing option '--env'. Choose from: {', '.join(NAMES)}"),
             *(
                 (
                     ["graphwiki", version, "--env", "staging"],
