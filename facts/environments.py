@@ -137,7 +137,14 @@ class Environment:
             raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
 
     def host(self, label: str) -> str:
-        """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself."""
+        """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself.
+
+        Raises:
+            ValueError: it is a full name already.
+        """
+        if f".{label}".endswith(f".{self.domain}"):
+            short = label.removesuffix(self.domain).removesuffix(".")
+            raise ValueError(f"the host {label} ends with the domain of {self.name} already: write {short!r}")
         return f"{label}.{self.domain}" if label else self.domain
 
     @property

@@ -21,6 +21,7 @@ CLUSTER_SCOPED = frozenset(
         "Namespace",
         "PersistentVolume",
         "PriorityClass",
+        "RuntimeClass",
         "StorageClass",
     }
 )

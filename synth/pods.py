@@ -102,6 +102,8 @@ def references(workload: Document) -> Iterator[tuple[str, str]]:
         yield "ServiceAccount", account
     if priority := pod.get("priorityClassName"):
         yield "PriorityClass", priority
+    if runtime := pod.get("runtimeClassName"):
+        yield "RuntimeClass", runtime
     for secret in pod.get("imagePullSecrets", []):
         yield "Secret", secret["name"]
     for volume in pod.get("volumes", []):

@@ -9,6 +9,8 @@ from synth.pods import PROBES, containers, declared, pod_spec, port_names
 
 ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
 """How a probe may ask."""
+OF_ISTIO = ("istio-init", "istio-proxy", "istio-validation")
+"""What Istio's injection adds to a pod: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/"""
 OF_THE_CONTAINER = ("/", "/dev", "/proc", "/sys")
 """Without its own files there a container does not start."""
 
@@ -31,6 +33,8 @@ def _check_pod(document: Document) -> Iterator[str]:
     for what, name in named:
         if not (len(name) <= LABEL_LENGTH and LABEL.fullmatch(name)):
             yield f"has {what} {name!r}: use at most {LABEL_LENGTH} lower case letters, digits and -"
+    for name in sorted({item["name"] for item in every if item["name"] in OF_ISTIO}):
+        yield f"has a container named {name}, which is what Istio calls its own: rename it"
     for twice in _repeated(item["name"] for item in every):
         yield f"has two containers named {twice}: rename one"
     # Init containers end before the others begin, unless they are restarted always.

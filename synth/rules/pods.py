@@ -32,6 +32,7 @@ SAFE_SYSCTLS = frozenset(
     net.ipv4.tcp_syncookies net.ipv4.tcp_wmem
     """.split()  # noqa: SIM905, a list of quoted strings is not read
 )
+SECCOMP_TYPES = ("RuntimeDefault", "Localhost")
 SELINUX_TYPES = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
 
 
@@ -66,7 +67,6 @@ def _check_security(container: Document, pod: Document) -> Iterator[str]:
     effective = {**pod, **own}
     wanted: tuple[tuple[str, Any, Any], ...] = (
         ("runAsNonRoot", effective.get("runAsNonRoot"), True),
-        ("seccompProfile.type", (effective.get("seccompProfile") or {}).get("type"), "RuntimeDefault"),
         ("allowPrivilegeEscalation", own.get("allowPrivilegeEscalation"), False),
         ("capabilities.drop", (own.get("capabilities") or {}).get("drop"), ["ALL"]),
         ("readOnlyRootFilesystem", own.get("readOnlyRootFilesystem"), True),
@@ -75,6 +75,11 @@ def _check_security(container: Document, pod: Document) -> Iterator[str]:
         if value != right:
             shown = str(right).lower() if isinstance(right, bool) else right
             yield f"has container {container['name']} with securityContext.{field} {value}: it must be {shown}"
+    if (profile := (effective.get("seccompProfile") or {}).get("type")) not in SECCOMP_TYPES:
+        yield (
+            f"has container {container['name']} with securityContext.seccompProfile.type {profile}: it must be "
+            f"{' or '.join(SECCOMP_TYPES)}"
+        )
     if effective.get("runAsUser", 1) == 0:
         yield f"runs container {container['name']} as user 0, which is root: use a high number, as in 10001"
 

@@ -21,6 +21,11 @@ def test_a_fact_that_cannot_be_one_is_told_with_the_environment() -> None:
         ValueError, match=r"^Environment managed: domain 'https://wiki' is no domain: wiki\.example\.com is one"
     ):
         replace(MANAGED, domain="https://wiki")
+    for full, short in ((f"wiki.{MANAGED.domain}", "wiki"), (MANAGED.domain, "")):
+        with pytest.raises(
+            ValueError, match=rf"the host {full} ends with the domain of managed already: write '{short}'"
+        ):
+            MANAGED.host(full)
     with pytest.raises(ValueError, match="Acme: email 'platform' is no address"):
         Acme("https://acme.test/directory", "platform")
 

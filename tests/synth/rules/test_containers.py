@@ -33,6 +33,7 @@ def two(**second: Any) -> list[Any]:
         ({"ports": [{"containerPort": 8001, "name": "http"}]}, ["wiki and second with the same port name http"]),
         ({"name": "wiki"}, ["has two containers named wiki: rename one"]),
         ({"name": "Second"}, ["has container 'Second': use at most 63 lower case letters, digits and -"]),
+        ({"name": "istio-proxy"}, ["has a container named istio-proxy, which is what Istio calls its own: rename it"]),
         ({"ports": [{"containerPort": 8000, "protocol": "UDP"}]}, []),
         ({"ports": [{"containerPort": 9090, "name": "metrics"}]}, []),
     ],

@@ -167,7 +167,7 @@ POD = "spec/template/spec"
         (
             f"{POD}/securityContext/seccompProfile/type",
             "Unconfined",
-            "securityContext.seccompProfile.type Unconfined: it must be RuntimeDefault",
+            "securityContext.seccompProfile.type Unconfined: it must be RuntimeDefault or Localhost",
         ),
         (f"{SECURITY}/allowPrivilegeEscalation", None, "allowPrivilegeEscalation None: it must be false"),
         (f"{SECURITY}/capabilities", None, "securityContext.capabilities.drop None: it must be ['ALL']"),

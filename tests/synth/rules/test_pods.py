@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from synth.cluster import Provided
+from synth.rules import workloads
 from synth.rules.fields import check_fields
 from synth.tree import Object
-from tests.synth.objects import environment, find, put
+from tests.synth.objects import environment, find, put, said
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
@@ -90,3 +92,18 @@ ALLOWED: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("path", "value"), ALLOWED, ids=[f"{path} {value}" for path, value in ALLOWED])
 def test_what_the_standard_allows_is_left_alone(kind: str, path: str, value: Any) -> None:
     assert list(check_fields(workload(kind, path, value))) == []
+
+
+def test_a_profile_of_the_nodes_own_is_as_restricted() -> None:
+    document = find(environment(), "Deployment")
+    profile = {"type": "Localhost", "localhostProfile": "wiki.json"}
+    put(document, "spec/template/spec/securityContext/seccompProfile", profile)
+    assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
+
+
+def test_a_runtime_that_is_not_there_gives_its_sentence() -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), "spec/template/spec/runtimeClassName", "gvisor")
+    (sentence,) = said(workloads.RULES, documents)
+    assert sentence.startswith("Deployment wiki needs RuntimeClass gvisor, which is neither made here nor provided")
+    assert said(workloads.RULES, documents, Provided("RuntimeClass", "gvisor", by="the cluster")) == []
