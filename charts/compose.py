@@ -1,5 +1,8 @@
 """All of it together: the platform, every app and Flux, for every environment."""
 
+from functools import partial, reduce
+from operator import or_
+
 from cdk8s import App as CompiledApp
 
 from charts.apps import APPS
@@ -16,11 +19,14 @@ from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
 from synth.cluster import Provided
-from synth.node import ahead
+from synth.node import ahead, side_by_side
 from synth.overview import overview
 from synth.overview.page import README, page
 from synth.rules import check
 from synth.tree import Folder, Tree, render
+
+MANY = 60
+"""So many apps beyond the first environment's, and the others are compiled in processes of their own."""
 
 
 def folders(root: CompiledApp, environment: Environment) -> tuple[list[Folder], list[Provided]]:
@@ -57,29 +63,33 @@ def compile_platform(dist: str | None = None) -> Tree:
     Raises:
         DefinitionError: rules are violated; every violation of every environment is a line.
     """
-    return ahead(lambda: _compiled(dist))
-
-
-def _compiled(dist: str | None) -> Tree:
     _check_distinct()
-    tree = Tree({})
+    works = [partial(_compiled, environment, dist) for environment in ENVIRONMENTS]
+    many = len(APPS) * (len(ENVIRONMENTS) - 1) >= MANY
+    outcomes = side_by_side(works) if many else [ahead(work) for work in works]
     found: dict[str, dict[str, None]] = {}
-    compiled = []
-    for environment in ENVIRONMENTS:
-        root = CompiledApp(outdir=f"{dist}/{environment.name}" if dist else None)
-        compiled.append(root)
-        filled, given = folders(root, environment)
-        rendered = render(environment.path, filled, source="charts/compose.py")
-        violations = [str(violation) for violation in check(rendered, given)]
+    for environment, (_, violations) in zip(ENVIRONMENTS, outcomes, strict=True):
         for violation in violations:
             found.setdefault(violation, {})[environment.name] = None
-        tree |= rendered if violations else _with_page(rendered, environment)
     if found:
         raise DefinitionError("\n".join(_placed(sentence, list(names)) for sentence, names in found.items()))
+    return reduce(or_, (tree for tree, _ in outcomes), Tree({}))
+
+
+def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[str]]:
+    """One environment's tree, and its violations; where it has none, cdk8s's own output is in `dist`."""
+    root = CompiledApp(outdir=f"{dist}/{environment.name}" if dist else None)
+    filled, given = folders(root, environment)
+    tree = render(environment.path, filled, source="charts/compose.py")
+    violations = [str(violation) for violation in check(tree, given)]
+    if violations:
+        return tree, violations
     if dist:
-        for root in compiled:
-            root.synth()
-    return tree
+        root.synth()
+    tree = _with_page(tree, environment)
+    for file in tree.files.values():
+        file.text()  # Where other cores help, they write this as well.
+    return tree, []
 
 
 def _with_page(tree: Tree, environment: Environment) -> Tree:

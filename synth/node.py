@@ -10,10 +10,13 @@ import atexit
 import json
 import marshal
 import os
+import pickle
+import signal
 import socket
 import sys
 import threading
 import typing
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +31,7 @@ from typing import Any, NoReturn, TypeVar
 
 from synth import ROOT, ToolError
 from synth.explain import first_line
+from synth.unchanged import carried_away, carry_home
 
 CACHE = ROOT / ".cache" / "node"
 SET_UP = "run `make setup`, which installs what requirements.txt pins into .venv, and use .venv/bin/python"
@@ -144,6 +148,78 @@ def ahead(work: Callable[[], T]) -> T:
         _node.ahead = False
     _node.astray = False
     return work()
+
+
+def side_by_side(works: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of works that each make objects of cdk8s, by processes of their own where there are cores for them.
+
+    Each process has a Node of its own, and its result is pickled. A work that fails there, for whatever reason, is done
+    once more here: what is wrong is raised as if nothing had been done beside it. On two cores three environments with
+    a hundred apps take half the time.
+    """
+    if _node is None or len(works) == 1 or not hasattr(os, "fork") or _cores() == 1:
+        return [ahead(work) for work in works]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _node.settle()
+    others = [_Beside(work) for work in works[1:]]
+    try:
+        return [ahead(works[0]), *(other.result() for other in others)]
+    finally:
+        for other in others:
+            other.stop()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Beside(typing.Generic[T]):
+    """A work in a process of its own, which begins as a copy of this one."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            # Python warns of a copy that has none of the other threads: nothing of this waits for one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if self._pid == 0:
+            self._do(writing)
+        os.close(writing)
+        self._pipe = os.fdopen(reading, "rb")
+
+    def _do(self, writing: int) -> NoReturn:
+        try:
+            if _node is None:
+                os._exit(1)
+            _node.again()
+            result = pickle.dumps((ahead(self._work), carried_away()))
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(result)
+            _node.stop()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+
+    def result(self) -> T:
+        with self._pipe:
+            pickled = self._pipe.read()
+        try:
+            result, seen = pickle.loads(pickled)  # noqa: S301, of this process's own copy
+        except (EOFError, pickle.UnpicklingError):
+            return ahead(self._work)
+        carry_home(seen)
+        return typing.cast(T, result)
+
+    def stop(self) -> None:
+        """End the process, if it has not ended."""
+        self._pipe.close()
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
 
 
 def to_json(charts: Iterable[Any]) -> Iterator[list[Any]]:

@@ -57,6 +57,13 @@ class Seen:
         self.beyond = False
         """Whether another program or the network was asked: nobody can look at what they say the next time."""
 
+    def add(self, other: "Seen") -> None:
+        self.opened |= other.opened
+        self.listed |= other.listed
+        self.variables |= other.variables
+        self.relative |= other.relative
+        self.beyond |= other.beyond
+
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         # What the events mean: https://docs.python.org/3/library/audit_events.html
         if event == "open":
@@ -105,6 +112,19 @@ def seen() -> Seen:
     if _seen is None:
         _seen = Seen()
     return _seen
+
+
+def carried_away() -> Seen | None:
+    """What a copy of this process has read, for `carry_home` in the first one."""
+    if _seen:
+        _seen.opened |= _modules()
+    return _seen
+
+
+def carry_home(other: Seen | None) -> None:
+    """Take what a copy of this process has read as read by this one."""
+    if _seen and other:
+        _seen.add(other)
 
 
 class Look:

@@ -1,9 +1,13 @@
 """Kubernetes objects as YAML text."""
 
+import random
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import yaml
 
-from synth.manifest import dump, load, ordered
+from synth.manifest import _pyyaml, dump, load, ordered
 
 TEXTS = [
     "graphwiki:latest",
@@ -84,3 +88,33 @@ def test_a_stream_with_empty_documents_loads_without_them() -> None:
 def test_the_text_is_what_any_yaml_reader_gives_back() -> None:
     document = {"list": ["a", {"b": [1, 2.5, True, None]}], "empty": {}, "none": []}
     assert yaml.safe_load(dump([document])) == document
+
+
+SIGNS = "abz09 :-#'\"\\{}[],&*!|>%@`?\n\t~=.é\u2028\x07_/$"
+
+
+def any_text(chance: random.Random) -> str:
+    usual = [*TEXTS, *AMBIGUOUS, "x" * 130, "\n", "a\n\n", " a\nb", "a\nb ", "\na", "a\n\n b\n", "a\nb\u2028"]
+    return chance.choice(usual) if chance.random() < 0.7 else "".join(chance.choices(SIGNS, k=chance.randrange(12)))
+
+
+def any_value(chance: random.Random, depth: int) -> Any:
+    kind = chance.random()
+    if depth and kind < 0.3:
+        return {any_text(chance): any_value(chance, depth - 1) for _ in range(chance.randrange(4))}
+    if depth and kind < 0.5:
+        return [any_value(chance, depth - 1) for _ in range(chance.randrange(4))]
+    return chance.choice([any_text(chance), any_text(chance), 1, 0, -5, 1.5, 1e20, True, False, None])
+
+
+@pytest.mark.parametrize("text", [any_text, lambda chance: f"k{chance.randrange(99)}"], ids=["any keys", "usual keys"])
+def test_it_is_laid_out_as_pyyaml_does(text: Callable[[random.Random], str]) -> None:
+    chance = random.Random(1)  # noqa: S311, the same each time
+    for _ in range(2000):
+        documents = [{text(chance): any_value(chance, 4) for _ in range(3)} for _ in range(chance.randrange(3))]
+        assert dump(documents) == _pyyaml(documents)
+
+
+def test_a_large_or_repeated_number_is_what_it_was() -> None:
+    documents = [{"a": True, "b": 1, "c": 1.0, "d": 10**30, "e": False, "f": 0, "g": [1, True, 1.0]}]
+    assert dump(documents) == _pyyaml(documents)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 import typing
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -15,7 +16,8 @@ from cdk8s import App, Chart
 from cdk8s_plus_27 import k8s
 
 from synth import ToolError, node
-from synth.node import _obvious, ahead, to_json
+from synth.node import _obvious, ahead, side_by_side, to_json
+from synth.unchanged import seen
 from tests.workshop import Workshop
 
 
@@ -110,6 +112,86 @@ def test_more_than_fits_between_the_two_blocks_neither() -> None:
 
 
 @pytest.fixture
+def cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few there are on this machine."""
+    monkeypatch.setattr(node, "_cores", lambda: 2)
+
+
+@pytest.mark.usefixtures("cores")
+def test_works_beside_each_other_give_what_they_give_one_by_one() -> None:
+    here = os.getpid()
+    pids = side_by_side([os.getpid, os.getpid, os.getpid])
+    assert pids[0] == here
+    assert len(set(pids)) == 3
+    works: list[Callable[[], list[Any]]] = [service, three_charts, service]
+    assert side_by_side(works) == [work() for work in works]
+    assert service() == ahead(service)
+
+
+@pytest.mark.usefixtures("cores")
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_goes_wrong_beside_is_raised_here_by_its_line(place: int) -> None:
+    works = [service, service, service]
+    works[place] = duplicate
+    with pytest.raises(Exception, match="There is already a Construct with name 'same' in Chart") as told:
+        side_by_side(works)
+    frames = [entry for entry in told.traceback if entry.name == "duplicate"]
+    assert "this one" in str(frames[0].statement)
+    assert ahead(service) == service()
+
+
+@pytest.mark.usefixtures("cores")
+@pytest.mark.parametrize("ends", [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: os._exit(0)])
+def test_a_process_that_ends_is_done_without(ends: Callable[[], None]) -> None:
+    here = os.getpid()
+
+    def work() -> list[Any]:
+        if os.getpid() != here:
+            ends()
+        return service()
+
+    assert side_by_side([work, work]) == [service(), service()]
+
+
+@pytest.mark.usefixtures("cores")
+def test_what_cannot_be_sent_is_made_here() -> None:
+    made = side_by_side([lambda: None, lambda: lambda: "a function has no place in a pickle"])
+    assert made[1] is not None
+
+
+@pytest.mark.usefixtures("cores")
+def test_what_is_read_beside_counts_as_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.conf"
+    file.touch()
+    seen().begin(str(tmp_path))
+    side_by_side([lambda: "", file.read_text])
+    assert str(file) in seen().opened
+
+
+@pytest.mark.usefixtures("cores")
+def test_no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    fork = os.fork
+
+    def noted() -> int:
+        started.append(fork())
+        return started[-1]
+
+    monkeypatch.setattr(os, "fork", noted)
+
+    def wrong() -> None:
+        raise ValueError("here")
+
+    side_by_side([service, service])
+    with pytest.raises(ValueError, match="here"):
+        side_by_side([wrong, lambda: time.sleep(600)])
+    assert len(started) == 2
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.fixture
 def killed() -> Iterator[None]:
     assert node._node
     os.kill(node._node.pipes.pid, signal.SIGKILL)
@@ -196,3 +278,18 @@ def test_without_the_tricks_the_same_comes_out(tmp_path: Path, otherwise: str) -
 def test_this_process_runs_as_the_commands_do() -> None:
     assert node._node
     assert import_module("jsii._runtime").kernel.provider._process is node._node
+
+
+def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from charts import compose
+    from facts.environments import ENVIRONMENTS
+
+    before = compose.compile_platform()
+    monkeypatch.setattr(node, "_cores", lambda: 2)
+    monkeypatch.setattr(compose, "MANY", 0)
+    beside = compose.compile_platform(str(tmp_path))
+    assert {path: file.text() for path, file in beside.files.items()} == {
+        path: file.text() for path, file in before.files.items()
+    }
+    assert list(beside.files) == list(before.files)
+    assert {folder.name for folder in tmp_path.iterdir()} == {environment.name for environment in ENVIRONMENTS}
