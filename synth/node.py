@@ -330,14 +330,15 @@ class _Node:
         """What jsii calls; it runs already."""
 
     def stop(self) -> None:
-        """Tell Node to end; its end is not waited for."""
+        """Tell Node to end; its end is not waited for, only its answers: it dies loudly where nobody reads them."""
+        with suppress(Astray, ToolError, ValueError):
+            self.settle()
         with suppress(OSError, ValueError):
-            self.pipes.stdin.write(b"".join(self._unsent) + b'{"exit":0}\n')
+            self.pipes.stdin.write(b'{"exit":0}\n')
             self.pipes.stdin.flush()
         with suppress(OSError, ValueError):
             self.pipes.stdin.close()
             self.pipes.connection.shutdown(socket.SHUT_WR)
-        self._unsent.clear()
         self.pipes.poll()
 
     def send(self, request: Any, response_type: Any) -> Any:

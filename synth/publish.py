@@ -1,6 +1,7 @@
 """A tree and the directory it belongs in: compare, write what differs, prune what is no longer made."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,22 +62,23 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
         ToolError: a file or folder cannot be read.
     """
     differences = []
+    read = _Disk(root).read
     for path, file in tree.files.items():
-        actual, wanted = _read(root, path), file.text()
+        actual, wanted = read(path), file.text()
         if actual is None:
             differences.append(Difference(path, State.MISSING, None, wanted))
         elif actual != wanted:
             state = State.CHANGED if is_generated(actual) else State.FOREIGN
             differences.append(Difference(path, state, actual, wanted))
     for path, external in tree.external.items():
-        actual = _read(root, path)
+        actual = read(path)
         if actual is None:
             differences.append(Difference(path, State.MISSING))
         elif external.line not in actual.splitlines():
             differences.append(Difference(path, State.CHANGED, actual))
     for path in _files_on_disk(tree, root):
         if path not in tree.files and path not in tree.external:
-            actual = _read(root, path) or ""
+            actual = read(path) or ""
             differences.append(Difference(path, State.EXTRA if is_generated(actual) else State.FOREIGN, actual))
     return sorted(differences, key=lambda difference: difference.path)
 
@@ -128,7 +130,7 @@ def remember(look: Look, tree: Tree, root: Path, before: Sequence[Difference]) -
     """Let the next run know that the directory is what the tree says, where it is, after `before` was put right."""
     if all(d.state is not State.FOREIGN for d in before):
         texts = {path: file.text() for path, file in tree.files.items()}
-        look.remember(texts, {path: text for path in tree.external if (text := _read(root, path)) is not None})
+        look.remember(texts, {path: text for path in tree.external if (text := _Disk(root).read(path)) is not None})
 
 
 def write_file(path: Path, text: str) -> None:
@@ -144,11 +146,14 @@ def _replace_all(root: Path, written: Sequence[Difference], removed: Sequence[Di
     before = {d.path: d.actual for d in (*written, *removed)}
     staged: list[tuple[Path, Path]] = []
     folders: list[Path] = []
+    there: set[Path] = set()
     done: list[str] = []
     try:
         for difference in written:
             target = root / difference.path
-            folders.extend(_make_folder(target.parent))
+            if target.parent not in there:
+                folders.extend(_make_folder(target.parent))
+                there.add(target.parent)
             beside = target.with_name(f".{target.name}.{os.getpid()}")
             staged.append((beside, target))
             beside.write_bytes((difference.wanted or "").encode())
@@ -201,33 +206,43 @@ def _remove_empty_folders(root: Path, path: str) -> None:
             (root / folder).rmdir()
 
 
-def _read(root: Path, path: str) -> str | None:
-    """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe."""
-    place = root / path
-    try:
-        if place.exists() and (_through_a_link(root, path) or not (place.is_file() or place.is_dir())):
-            return ""
-        # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
-        return place.read_bytes().decode(errors="surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return "" if place.is_symlink() else None
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+class _Disk:
+    """What is below a root; whether a folder is behind a link is looked up once for all that is in it."""
 
+    def __init__(self, root: Path) -> None:
+        self._root = os.fspath(root)
+        self._linked: dict[str, bool] = {"": False}
 
-def _through_a_link(root: Path, path: str) -> bool:
-    """Whether a path below the root, or a folder on the way to it, is a link."""
-    pure = PurePosixPath(path)
-    return any((root / step).is_symlink() for step in (pure, *pure.parents[:-1]))
+    def read(self, path: str) -> str | None:
+        """The text of a file; None where there is none, empty for what is no file of its own: a link, a pipe."""
+        place = f"{self._root}/{path}"
+        try:
+            mode = os.lstat(place).st_mode
+            own = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+            if not own or self._behind_a_link(path.rpartition("/")[0]):
+                return ""
+            # A byte that is no UTF-8 makes a difference like any other, instead of an end with a traceback.
+            return Path(place).read_bytes().decode(errors="surrogateescape")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+
+    def _behind_a_link(self, folder: str) -> bool:
+        if folder not in self._linked:
+            mode = os.lstat(f"{self._root}/{folder}").st_mode
+            self._linked[folder] = stat.S_ISLNK(mode) or self._behind_a_link(folder.rpartition("/")[0])
+        return self._linked[folder]
 
 
 def _files_on_disk(tree: Tree, root: Path) -> Iterator[str]:
     """Every file below the tree's top folders, whoever made it, and every link to a folder."""
     for top in sorted({path.partition("/")[0] for path in tree.files}):
         for folder, folders, names in os.walk(root / top, onerror=_refuse):
-            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            links = [name for name in folders if Path(folder, name).is_symlink()]
+            below = os.path.relpath(folder, root)
             for name in (*names, *links):
-                yield (Path(folder) / name).relative_to(root).as_posix()
+                yield f"{below}/{name}"
 
 
 def _refuse(error: OSError) -> None:

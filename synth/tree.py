@@ -138,7 +138,7 @@ class Object:
 
     @property
     def folder(self) -> str:
-        return str(PurePosixPath(self.path).parent)
+        return self.path.rpartition("/")[0] or "."
 
     @property
     def kind(self) -> str:

@@ -73,14 +73,15 @@ def check_values(subject: Object, mappings: list[tuple[str, Document]]) -> Itera
     if subject.group not in OWN_GROUPS:
         return
     for path, mapping in mappings:
-        for field, known in WORDS.items():
-            for value in _texts(mapping.get(field)):
-                if value not in known:
-                    yield f"has {_at(path, field)} {value!r}: there are {', '.join(known)}"
-        for field, least in LEAST.items():
-            number = mapping.get(field)
-            if isinstance(number, int) and not isinstance(number, bool) and number < least:
-                yield f"has {_at(path, field)} {number}: it is {least} at least"
+        # An object has few of the fields that there are, so they are looked up, and not looked for.
+        for field, given in mapping.items():
+            if known := WORDS.get(field):
+                for value in _texts(given):
+                    if value not in known:
+                        yield f"has {_at(path, field)} {value!r}: there are {', '.join(known)}"
+            least = LEAST.get(field)
+            if least is not None and isinstance(given, int) and not isinstance(given, bool) and given < least:
+                yield f"has {_at(path, field)} {given}: it is {least} at least"
     yield from _check_kind(subject)
     yield from _check_data(subject)
     yield from _check_pod(subject.document)

@@ -293,3 +293,10 @@ def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, mo
     }
     assert list(beside.files) == list(before.files)
     assert {folder.name for folder in tmp_path.iterdir()} == {environment.name for environment in ENVIRONMENTS}
+
+
+def test_an_end_right_after_the_start_is_quiet(tmp_path: Path) -> None:
+    workshop = Workshop.at(tmp_path)
+    for _ in range(3):
+        ended = workshop.run(sys.executable, "-c", "from synth.node import start; start()")
+        assert (ended.code, ended.err) == (0, "")
