@@ -1,18 +1,21 @@
 """A tree and the directory it belongs in: compare, write what differs, prune what is no longer made."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from synth import DefinitionError, ToolError
-from synth.tree import Tree, is_generated
+from synth.tree import Tree, is_cut_off, is_generated
 from synth.unchanged import Look, unchanged_files
 
 DIFF_LINES = 40
+BESIDE = re.compile(r"/\.[^/]+\.\d+$")
+"""What a file is called while it is written beside its place. A publish that is killed leaves such files behind."""
 
 
 class State(StrEnum):
@@ -79,7 +82,8 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
     for path in _files_on_disk(tree, root):
         if path not in tree.files and path not in tree.external:
             actual = read(path) or ""
-            differences.append(Difference(path, State.EXTRA if is_generated(actual) else State.FOREIGN, actual))
+            ours = is_generated(actual) or (BESIDE.search(path) and is_cut_off(actual))
+            differences.append(Difference(path, State.EXTRA if ours else State.FOREIGN, actual))
     return sorted(differences, key=lambda difference: difference.path)
 
 
@@ -87,7 +91,8 @@ def publish(tree: Tree, root: Path) -> list[Difference]:
     """Make the directory below `root` what the tree says; returns what differed before.
 
     All new content is first written beside its target, then renamed into place: whatever goes wrong, the
-    directory is either as it was or as it will be. Files without the generated header are left alone.
+    directory is either as it was or as it will be. Where it is killed, every file is whole, and the next run
+    finishes what it had begun. Files without the generated header are left alone.
 
     Raises:
         DefinitionError: a hand-written file stands where a generated one belongs, or an external one is not what
@@ -101,6 +106,7 @@ def publish(tree: Tree, root: Path) -> list[Difference]:
     written = [d for d in differences if d.path in tree.files]
     removed = [d for d in differences if d.state is State.EXTRA]
     _replace_all(root, written, removed)
+    _remove_empty_folders(tree, root)
     return differences
 
 
@@ -177,8 +183,6 @@ def _replace_all(root: Path, written: Sequence[Difference], removed: Sequence[Di
             state = f"{', '.join(lost)} could not be put back" if lost else "everything is left as it was"
             raise ToolError(f"{names.get(place, place)} cannot be written: {error.strerror}; {state}") from error
         raise
-    for difference in removed:
-        _remove_empty_folders(root, difference.path)
 
 
 def _make_folder(folder: Path) -> Iterator[Path]:
@@ -200,10 +204,12 @@ def _restored(path: Path, content: str | None) -> bool:
     return True
 
 
-def _remove_empty_folders(root: Path, path: str) -> None:
-    for folder in PurePosixPath(path).parents[:-2]:
-        with suppress(OSError):
-            (root / folder).rmdir()
+def _remove_empty_folders(tree: Tree, root: Path) -> None:
+    for top in _tops(tree):
+        for folder, _, names in os.walk(root / top, topdown=False):
+            if not names:
+                with suppress(OSError):
+                    Path(folder).rmdir()
 
 
 class _Disk:
@@ -237,12 +243,16 @@ class _Disk:
 
 def _files_on_disk(tree: Tree, root: Path) -> Iterator[str]:
     """Every file below the tree's top folders, whoever made it, and every link to a folder."""
-    for top in sorted({path.partition("/")[0] for path in tree.files}):
+    for top in _tops(tree):
         for folder, folders, names in os.walk(root / top, onerror=_refuse):
             links = [name for name in folders if Path(folder, name).is_symlink()]
             below = os.path.relpath(folder, root)
             for name in (*names, *links):
                 yield f"{below}/{name}"
+
+
+def _tops(tree: Tree) -> list[str]:
+    return sorted({path.partition("/")[0] for path in tree.files})
 
 
 def _refuse(error: OSError) -> None:

@@ -70,6 +70,12 @@ def is_generated(text: str) -> bool:
     return GENERATED.match(text) is not None
 
 
+def is_cut_off(text: str) -> bool:
+    """Whether a text ends within the first line of a generated file."""
+    starts = ("# Generated from ", "<!-- Generated from ")
+    return "\n" not in text and any(start.startswith(text) or text.startswith(start) for start in starts)
+
+
 class Chart(Protocol):
     """What a cdk8s chart offers here."""
 

@@ -1,6 +1,9 @@
 """A tree and its directory: what differs is written, what is not generated is safe, and it is all or nothing."""
 
 import os
+import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -290,3 +293,100 @@ def test_a_single_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypat
     with pytest.raises(ToolError, match="Permission denied"):
         write_file(file, "new\n")
     assert content(tmp_path) == {"file.yaml": "old\n"}
+
+
+OLD = Tree({**tree(a=1, b=1, gone=1).files, "deploy/old/x.yaml": File(({"value": 1},), SOURCE)})
+NEW = Tree({**tree(a=2, b=1, more=1).files, "deploy/new/y.yaml": File(({"value": 2},), SOURCE)})
+FORKS = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+"""Python warns of a copy without the other threads: a publish waits for none of them."""
+OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
+
+
+def killed(root: Path, prepare: Callable[[], None]) -> bool:
+    """Publish `NEW` in a process of its own; whether it was killed, which `prepare` arranges there."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            prepare()
+            publish(NEW, root)
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def before_an_operation(root: Path, number: int) -> Callable[[], None]:
+    """Be killed before the so-many-th time that a file or folder below the root is opened, made, renamed or removed."""
+    left = number
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in OPERATIONS and str(arguments[0]).startswith(str(root)):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return lambda: sys.addaudithook(count)
+
+
+def within_a_write(number: int, length: int) -> Callable[[], None]:
+    """Be killed when so many bytes of the so-many-th file are written."""
+    left = number
+    really_write = Path.write_bytes
+
+    def write(path: Path, data: bytes) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            really_write(path, data[:length])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return really_write(path, data)
+
+    return lambda: setattr(Path, "write_bytes", write)
+
+
+def heals(root: Path, begin: Callable[[], None], then: Tree) -> bool:
+    """Whether it was killed, and then every file was whole and the next publish left exactly what it should."""
+    publish(OLD, root)
+    (root / "deploy/notes.md").write_text("mine\n")
+    if not killed(root, begin):
+        return False
+    for path, text in content(root).items():
+        if path in OLD.files or path in NEW.files:
+            assert text in {made.files[path].text() for made in (OLD, NEW) if path in made.files}, path
+    publish(then, root)
+    texts = {path: file.text() for path, file in then.files.items()}
+    assert content(root) == {**texts, "deploy/notes.md": "mine\n"}
+    assert [folder for folder in root.rglob("*") if folder.is_dir() and not any(folder.iterdir())] == []
+    return True
+
+
+@FORKS
+@pytest.mark.parametrize("then", [NEW, OLD], ids=["the same once more", "what there was before"])
+def test_a_publish_that_is_killed_before_any_operation_is_healed_by_the_next(tmp_path: Path, then: Tree) -> None:
+    number = 0
+    while heals(tmp_path / str(number), before_an_operation(tmp_path / str(number), number), then):
+        number += 1
+    assert number > 2 * len(NEW.files)
+
+
+@FORKS
+@pytest.mark.parametrize("then", [NEW, OLD], ids=["the same once more", "what there was before"])
+def test_a_publish_that_is_killed_within_a_write_is_healed_by_the_next(tmp_path: Path, then: Tree) -> None:
+    for length in (0, 1, 10, 30, len(OURS) - 1, len(OURS), 10**6):
+        number = 0
+        while heals(tmp_path / f"{length}-{number}", within_a_write(number, length), then):
+            number += 1
+        assert number == len([path for path in NEW.files if path not in OLD.files or "a.yaml" in path])
+
+
+def test_a_persons_file_of_such_a_name_is_safe(tmp_path: Path) -> None:
+    publish(tree(a=1), tmp_path)
+    own = tmp_path / "deploy/apps/.a.yaml.2026"
+    own.write_text("mine\n")
+    assert states(tree(a=1), tmp_path) == {"deploy/apps/.a.yaml.2026": State.FOREIGN}
+    publish(tree(a=2), tmp_path)
+    assert own.read_text() == "mine\n"
