@@ -1,7 +1,7 @@
 """Rules for what routes do to requests and answers, and for who sees them: faults, origins, headers, exportTo."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
@@ -127,11 +127,15 @@ def what_the_gateway_needs_is_exported_to_it(cluster: Cluster) -> Iterator[Viola
     https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
     """
     told: set[int] = set()
+    rules: dict[str, list[Object]] = {}
+    for rule in cluster.of("DestinationRule"):
+        rules.setdefault(Host.of(rule.spec.get("host", ""), rule.namespace).in_full, []).append(rule)
     for route in cluster.of("VirtualService"):
+        used = [route, *_used_by(cluster, route, rules)]
         for reference in gateway_references(route).values():
             if reference.is_mesh:
                 continue
-            for item in (route, *_used_by(cluster, route)):
+            for item in used:
                 exported = _exported(item)
                 if exported and reference.namespace not in exported and id(item) not in told:
                     told.add(id(item))
@@ -143,15 +147,14 @@ def what_the_gateway_needs_is_exported_to_it(cluster: Cluster) -> Iterator[Viola
                     )
 
 
-def _used_by(cluster: Cluster, route: Object) -> Iterator[Object]:
-    """The Services that a route leads to, and the DestinationRules for them."""
-    hosts = {destination.host.in_full for destination in destinations(route)}
-    for destination in destinations(route):
-        if isinstance(service := destination.host.service(cluster), Object):
+def _used_by(cluster: Cluster, route: Object, rules: Mapping[str, list[Object]]) -> Iterator[Object]:
+    """The Services that a route leads to, and the DestinationRules for them, which `rules` has by host."""
+    hosts = list(dict.fromkeys(destination.host for destination in destinations(route)))
+    for host in hosts:
+        if isinstance(service := host.service(cluster), Object):
             yield service
-    for rule in cluster.of("DestinationRule"):
-        if Host.of(rule.spec.get("host", ""), rule.namespace).in_full in hosts:
-            yield rule
+    for name in dict.fromkeys(host.in_full for host in hosts):
+        yield from rules.get(name, [])
 
 
 def _exported(item: Object) -> set[str]:
