@@ -38,6 +38,15 @@ SET_UP = "run `make setup`, which installs what requirements.txt pins into .venv
 PLAIN = "PLATFORM_PLAIN_NODE"
 """With this variable set no trick is played: to tell whether one of them is to blame for something."""
 
+QUIET = """\
+process.on("uncaughtException", (error) => {
+  if (!["ECONNRESET", "EPIPE"].includes(error.code)) console.error(error);
+  process.exit(1);
+});
+require(process.argv[1]);
+"""
+"""How Node runs jsii's program: so that it ends without a word where the Python that started it has ended before."""
+
 T = TypeVar("T")
 
 
@@ -530,8 +539,8 @@ def _program() -> list[str] | None:
                 (library / name).symlink_to(carried / f"lib__{name}")
     except OSError:
         return None
-    keep = ["--max-old-space-size=4069", "--preserve-symlinks", "--preserve-symlinks-main"]
-    return [os.environ["JSII_NODE"], *keep, str(library / names[0])]
+    keep = ["--max-old-space-size=4069", "--preserve-symlinks"]
+    return [os.environ["JSII_NODE"], *keep, "-e", QUIET, str(library / names[0])]
 
 
 def _number_of(text: str) -> int:

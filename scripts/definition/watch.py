@@ -21,7 +21,7 @@ COMPILER = ("synth", "imports", "scripts", "main.py")
 STEP = 10
 """How many milliseconds without another change end a save: editors write, rename and set the mode of one file."""
 TICK = 200
-PATIENCE = 10
+PATIENCE = 60
 """How many seconds a compile may take until the next save starts it anew: a chart may be in a loop."""
 RENEWED = 200
 """After how many compiles a process is replaced: Node never forgets an object that it made."""

@@ -81,9 +81,9 @@ def _parent(stat: Path) -> int:
         return 0
 
 
-@pytest.fixture(scope="module")
-def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    watch = Watch(tmp_path_factory.mktemp("watch"))
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    watch = Watch(tmp_path)
     assert watch.shows().endswith(" files unchanged\n")
     yield watch
     children = watch.children()
@@ -107,6 +107,7 @@ def test_what_changes_in_deploy_is_shown(watch: Watch) -> None:
     assert watch.workshop.deployed() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -126,12 +127,14 @@ def test_a_mistake_is_a_sentence_until_it_is_put_right(watch: Watch, more: str, 
     assert watch.save(APPS, text).endswith(" files unchanged\n")
 
 
+@pytest.mark.slow
 def test_what_a_chart_prints_is_shown(watch: Watch) -> None:
     text = watch.text(APPS)
     assert watch.save(APPS, f"{text}print('looked at')\n").startswith("looked at\n")
     assert "looked at" not in watch.save(APPS, text)
 
 
+@pytest.mark.slow
 def test_a_deleted_file_and_a_new_folder_are_seen(watch: Watch) -> None:
     module = watch.root / "charts/shapes/schedule.py"
     text = module.read_text("utf-8")
@@ -146,6 +149,7 @@ def test_a_deleted_file_and_a_new_folder_are_seen(watch: Watch) -> None:
     assert watch.save("charts/shapes/schedule.py", text).endswith(" files unchanged\n")
 
 
+@pytest.mark.slow
 def test_images_and_versions_count(watch: Watch) -> None:
     for name in ("images.yaml", "versions.yaml"):
         text = watch.text(name)
@@ -153,6 +157,7 @@ def test_images_and_versions_count(watch: Watch) -> None:
         assert watch.save(name, text).endswith(" files unchanged\n")
 
 
+@pytest.mark.slow
 def test_what_compiles_is_read_anew_too(watch: Watch) -> None:
     text = watch.text("synth/tree.py")
     assert "SyntaxError: invalid syntax\n" in watch.save("synth/tree.py", f"{text}this is no Python\n")
@@ -167,6 +172,7 @@ def _of_the_compiler(watch: Watch) -> int:
     return watch.children()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [_of_node, _of_the_compiler], ids=["Node", "the process that compiles"])
 def test_a_killed_process_is_replaced(watch: Watch, victim: Callable[[Watch], int]) -> None:
     os.kill(victim(watch), signal.SIGKILL)

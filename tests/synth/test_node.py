@@ -256,6 +256,7 @@ def test_a_wrong_type_is_refused_as_before() -> None:
         k8s.EnvVar(name=1)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "otherwise",
     [
@@ -295,8 +296,10 @@ def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, mo
     assert {folder.name for folder in tmp_path.iterdir()} == {environment.name for environment in ENVIRONMENTS}
 
 
-def test_an_end_right_after_the_start_is_quiet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["pass", "os._exit(0)"], ids=["in order", "at once"])
+def test_an_end_right_after_the_start_is_quiet(tmp_path: Path, end: str) -> None:
+    """The end of Node too, which says what it says before the pipe to here is closed."""
     workshop = Workshop.at(tmp_path)
     for _ in range(3):
-        ended = workshop.run(sys.executable, "-c", "from synth.node import start; start()")
+        ended = workshop.run(sys.executable, "-c", f"import os; from synth.node import start; start(); {end}")
         assert (ended.code, ended.err) == (0, "")
