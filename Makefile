@@ -29,7 +29,7 @@ test slowtest: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) ## run the tests, but for the slow ones
 	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow'
 
-slowtest: $(READY) ## run the tests that use OpenTofu or the judges of make verify, or try every mistake in full
+slowtest: $(READY) ## run the slow tests: what OpenTofu and the judges of make verify say, and both corpora in full
 	@$(PY) -m pytest -n auto --dist worksteal -m slow
 
 lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,20 +86,22 @@ class Workshop:
     def synth(self) -> Ended:
         return self.run(sys.executable, "main.py")
 
-    def compile(self, environments: int | None = None) -> Ended:
+    def compile(self, only: Collection[str] = (), *, publish: bool = True) -> Ended:
         """What `synth` does, in this process and with its Node: the copy's charts instead of the project's.
 
-        With a number, only so many environments are compiled, and nothing is published: it would be a part.
+        With names of environments, the others are left out, also of what is published.
         """
-        if environments is None:
+        if not only and publish:
             code, said = compile_again(self.root)
         else:
             with read_anew(self.root), pytest.MonkeyPatch.context() as patch:
-                patch.setattr(publishing, "publish", lambda *_: [])
+                if not publish:
+                    patch.setattr(publishing, "publish", lambda *_: [])
                 # What is wrong in it is told below.
                 with contextlib.suppress(Exception, SystemExit):
                     compose = importlib.import_module("charts.compose")
-                    patch.setattr(compose, "ENVIRONMENTS", compose.ENVIRONMENTS[:environments])
+                    some = tuple(environment for environment in compose.ENVIRONMENTS if environment.name in only)
+                    patch.setattr(compose, "ENVIRONMENTS", some)
                 code, said = main.compiled(self.root)
         return Ended(code, "", f"{said}\n")
 

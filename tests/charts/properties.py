@@ -145,7 +145,7 @@ def read(folder: Path) -> list[Document]:
 
 def trees(deploy: Path) -> list[Path]:
     """The folders of the environments, the one at the root first."""
-    return [path for path in [deploy, *sorted(deploy.iterdir())] if (path / "flux").is_dir()]
+    return [path for path in [deploy, *sorted(deploy.iterdir())] if (path / "apps").is_dir()]
 
 
 def deployed(deploy: Path) -> list[Deployed]:

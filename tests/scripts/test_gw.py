@@ -68,6 +68,7 @@ def test_where_nothing_is_set_up_it_says_what_to_run(tmp_path: Path) -> None:
     assert ended == Ended(3, "", f"gw: {tmp_path}/.venv/bin/python is not there: run `make setup`\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
@@ -83,6 +84,7 @@ def test_bash_completes_from_another_folder(line: str, offered: set[str], tmp_pa
     assert set(completed(line, tmp_path)) == offered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
 def test_the_apps_are_those_of_the_environment_that_is_named(environment: object, tmp_path: Path) -> None:
     chosen = next(item for item in ENVIRONMENTS if item is environment)

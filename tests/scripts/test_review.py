@@ -1,13 +1,12 @@
 """`review` in a copy of the project with trees and a history of its own."""
 
 import shutil
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from facts.environments import ENVIRONMENTS
-from tests.workshop import Ended, Workshop
+from tests.workshop import Ended, Kept, Workshop
 
 GIT = ("git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
 FIRST, SECOND, *REST = ENVIRONMENTS
@@ -38,10 +37,10 @@ spec:
 }
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A copy whose branch main has one small app in every environment, and whose branch `change` is as main."""
-    workshop = Workshop.at(tmp_path)
+    workshop = Workshop.at(tmp_path_factory.mktemp("review"))
     shutil.rmtree(workshop.root / "deploy")
     for environment in ENVIRONMENTS:
         folder = workshop.root / environment.path / "apps/wiki"
@@ -51,7 +50,13 @@ def workshop(tmp_path: Path) -> Workshop:
     git(workshop, "init", "--quiet", "--initial-branch=main")
     commit(workshop)
     git(workshop, "checkout", "--quiet", "-b", "change")
-    return workshop
+    return Kept(workshop)
+
+
+@pytest.fixture
+def workshop(kept: Kept) -> Iterator[Workshop]:
+    yield kept.workshop
+    kept.put_back()
 
 
 def git(workshop: Workshop, *command: str) -> None:
@@ -65,7 +70,7 @@ def commit(workshop: Workshop) -> None:
 
 
 def review(workshop: Workshop, *options: str) -> Ended:
-    return workshop.run(sys.executable, "-m", "scripts", "review", *options)
+    return workshop.command("review", *options)
 
 
 def edit(workshop: Workshop, file: str, old: str, new: str, *environments: str) -> None:

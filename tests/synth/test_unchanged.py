@@ -311,6 +311,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_main_and_check_with_nothing_to_do_start_nothing(tmp_path: Path) -> None:
     workshop = Workshop.at(tmp_path)
     assert workshop.synth().code == 0
@@ -334,6 +335,7 @@ def test_main_and_check_with_nothing_to_do_start_nothing(tmp_path: Path) -> None
         assert "a mistake (charts/apps/__init__.py line " in ended.err
 
 
+@pytest.mark.slow
 def test_cdk8s_synth_with_nothing_to_do_does_not_start_the_cli(tmp_path: Path) -> None:
     workshop = Workshop.at(tmp_path)
     synth = ("scripts/cdk8s", "synth")
