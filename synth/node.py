@@ -31,6 +31,7 @@ from typing import Any, NoReturn, TypeVar
 
 from synth import ROOT, ToolError
 from synth.explain import first_line
+from synth.patches import patched, take_over
 from synth.unchanged import carried_away, carry_home
 
 CACHE = ROOT / ".cache" / "node"
@@ -87,6 +88,7 @@ def start() -> None:
             _annotate_later("cdk8s_plus_27.k8s")
         for package in ("cdk8s", "cdk8s_plus_27"):
             import_module(package)
+        take_over()
     except ModuleNotFoundError as error:
         raise ToolError(f"{error.name} is not installed: {SET_UP}") from None
     except Exception as error:
@@ -241,8 +243,8 @@ def to_json(charts: Iterable[Any]) -> Iterator[list[Any]]:
         _node.ask({"api": "invoke", "objref": {"$jsii.byref": chart.__jsii_ref__.ref}, "method": "toJson", "args": []})
         for chart in charts
     ]
-    for answer in asked:
-        yield _node.answer(answer)["result"]
+    for chart, answer in zip(charts, asked, strict=True):
+        yield patched(chart, _node.answer(answer)["result"])
 
 
 def _is_plain_chart(chart: Any) -> bool:

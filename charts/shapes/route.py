@@ -124,7 +124,9 @@ class Route:
         https://istio.io/latest/docs/ops/best-practices/traffic-management/#split-virtual-services
         """
         place = 1 if self._tls else 0
-        for entry in reversed(self._entries(self.workload.pod.ports[0], self.workload.name, self.paths)):
+        entries = self._entries(self.workload.pod.ports[0], self.workload.name, self.paths)
+        written = VirtualService.manifest(spec=VirtualServiceSpec(http=entries))["spec"]["http"]
+        for entry in reversed(written):
             owner.virtual_services[host].add_json_patch(JsonPatch.add(f"/spec/http/{place}", entry))
 
     def _claim(self, name: str, host: str, tcp: int | None = None) -> None:

@@ -1,0 +1,173 @@
+"""JSON patches (RFC 6902) of objects, applied to what is written instead of to what cdk8s makes it from.
+
+cdk8s applies them before its typed classes write an object down. Those know the fields of Kubernetes 1.27 by names of
+their own, and leave out without a word what they do not know: a newer field, `hostPID`, a plain number where they have
+a class. Here a path and a value are those of the YAML in deploy/.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from synth import DefinitionError
+from synth.manifest import Document
+
+OPERATION = "_operation"
+PATCHES = "_patches"
+
+
+class Typed(Exception):  # noqa: N818, nobody is to see it
+    """A value of a typed class, which only cdk8s itself can write down."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One operation on an object, as cdk8s has it too, and the line of the chart that asks for it."""
+
+    target: Any
+    given: Any
+    place: str
+
+    def apply(self, documents: list[Document]) -> None:
+        """Change the object among its chart's documents.
+
+        Raises:
+            DefinitionError: the object has no such place, or another value than the one that it is tested for.
+        """
+        target = self.target
+        version, kind, name = target.api_version, target.kind, target.name
+        for document in documents:
+            metadata = document["metadata"]
+            if (document["apiVersion"], document["kind"], metadata.get("name")) == (version, kind, name) and (
+                metadata.get("namespace") == target.metadata.namespace
+            ):
+                break
+        else:
+            raise DefinitionError(f"{kind} {name} is patched and not written: leave out the patch ({self.place})")
+        operation = getattr(self.given, OPERATION)
+        try:
+            jsonpatch.apply_patch(document, [operation], in_place=True)
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
+            raise DefinitionError(
+                f"{kind} {name}: the patch {operation['op']} {operation['path']} cannot be applied: "
+                f"{_reason(document, operation, error)} ({self.place})"
+            ) from error
+
+
+def take_over() -> None:
+    """Let `ApiObject.add_json_patch` keep what it is given, and `Chart.to_json` apply it.
+
+    cdk8s gets the patches when it writes its own output. A patch with a value of a typed class is left to cdk8s.
+    """
+    cdk8s = import_module("cdk8s")
+    for name in ("add", "remove", "replace", "copy", "move", "test"):
+        setattr(cdk8s.JsonPatch, name, staticmethod(_remembering(name, getattr(cdk8s.JsonPatch, name))))
+    cdk8s.ApiObject.add_json_patch = _keeping(cdk8s.ApiObject.add_json_patch)
+    cdk8s.Chart.to_json = _applying(cdk8s.Chart.to_json)
+    cdk8s.App.synth = _handing_over(cdk8s.App.synth, cdk8s.ApiObject.add_json_patch.__wrapped__)
+
+
+def patched(chart: Any, documents: list[Document]) -> list[Document]:
+    """A chart's documents with its patches, in the order in which the chart asks for them."""
+    for patch in vars(chart).get(PATCHES, []):
+        patch.apply(documents)
+    return documents
+
+
+def _remembering(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """`JsonPatch.add` and its like, which give a patch that knows what it does, if it has only plain values."""
+    signature = inspect.signature(make)
+
+    @wraps(make)
+    def remembering(*arguments: Any, **named: Any) -> Any:
+        try:
+            arguments, named = tuple(map(_plain, arguments)), {key: _plain(value) for key, value in named.items()}
+        except Typed:
+            return make(*arguments, **named)
+        given = make(*arguments, **named)
+        fields = signature.bind(*arguments, **named).arguments
+        setattr(given, OPERATION, {"op": name, **{field.rstrip("_"): value for field, value in fields.items()}})
+        return given
+
+    return remembering
+
+
+def _plain(value: Any) -> Any:
+    """A value as YAML has it, a copy of what is given.
+
+    Raises:
+        Typed: some of it is of a typed class with fields.
+    """
+    if value is None or isinstance(value, bool | int | float) or type(value) is str:
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    # k8s.Quantity, k8s.IntOrString and their like, which stand for one number or text.
+    if hasattr(value, "__jsii_ref__") and hasattr(type(value), "value"):
+        return value.value
+    raise Typed
+
+
+def _keeping(hand_over: Callable[..., None]) -> Callable[..., None]:
+    def add_json_patch(self: Any, *ops: Any) -> None:
+        kept = vars(self.chart).setdefault(PATCHES, [])
+        if all(getattr(patch, OPERATION, None) for patch in ops):
+            caller = sys._getframe(1)
+            module = str(caller.f_globals["__name__"]).replace(".", "/")
+            kept += [Patch(self, patch, f"{module}.py line {caller.f_lineno}") for patch in ops]
+        elif any(patch.target is self for patch in kept):
+            raise TypeError(
+                f"{self.kind} {self.name} has patches with plain values already: give the values of this one as they "
+                "stand in YAML, too, not as typed classes"
+            )
+        else:
+            hand_over(self, *ops)
+
+    add_json_patch.__wrapped__ = hand_over  # type: ignore[attr-defined]
+    return add_json_patch
+
+
+def _applying(to_json: Callable[[Any], list[Document]]) -> Callable[[Any], list[Document]]:
+    return lambda chart: patched(chart, to_json(chart))
+
+
+def _handing_over(synth: Callable[[Any], None], hand_over: Callable[..., None]) -> Callable[[Any], None]:
+    def synthesize(self: Any) -> None:
+        for chart in self.charts:
+            for patch in vars(chart).pop(PATCHES, []):
+                hand_over(patch.target, patch.given)
+        synth(self)
+
+    return synthesize
+
+
+def _reason(document: Document, operation: Document, error: Exception) -> str:
+    """What there is where a path leads nowhere; the library's own words where it leads somewhere."""
+    place: Any = document
+    path = "/"
+    asked = str(operation.get("from", operation["path"]))
+    if not asked.startswith("/"):
+        return "its path must begin with /"
+    for part in asked.split("/")[1:]:
+        key = jsonpointer.unescape(part)
+        if isinstance(place, dict) and key in place:
+            place = place[key]
+        elif isinstance(place, list) and key.isdigit() and int(key) < len(place):
+            place = place[int(key)]
+        elif isinstance(place, dict):
+            return f"{path} has no {key}, it has {', '.join(place) or 'nothing'}"
+        elif isinstance(place, list):
+            return f"{path} has no {key}, it has {len(place)} entries, which are counted from 0"
+        else:
+            return f"{path} is {place!r} and has nothing below"
+        path = f"{path.rstrip('/')}/{part}"
+    return str(error)
