@@ -80,7 +80,7 @@ def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[st
     """One environment's tree, and its violations; where it has none, cdk8s's own output is in `dist`."""
     root = CompiledApp(outdir=f"{dist}/{environment.name}" if dist else None)
     filled, given = folders(root, environment)
-    tree = render(environment.path, filled, source="charts/compose.py")
+    tree = render(environment.path, filled, source="charts/compose.py", minor=environment.minor)
     violations = [str(violation) for violation in check(tree, given)]
     if violations:
         return tree, violations

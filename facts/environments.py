@@ -24,6 +24,7 @@ from facts.forms import (
     StorageClass,
 )
 from facts.layout import UNITS
+from facts.versions import kubernetes_minor
 from synth.forms import PortNumber, formed
 
 # Yours to set before a real roll-out: as long as one of them is an example.com name, `./gw doctor` says
@@ -135,6 +136,11 @@ class Environment:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
         if self.kubernetes and self.context.startswith(K3D):
             raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
+
+    @property
+    def minor(self) -> str:
+        """The minor version of Kubernetes that the cluster runs: `1.35`."""
+        return self.kubernetes or kubernetes_minor()
 
     def host(self, label: str) -> str:
         """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself.

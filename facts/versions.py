@@ -44,6 +44,27 @@ def pinned(name: str) -> str:
         raise DefinitionError(f"versions.yaml has no version of {name}; it has {known}") from None
 
 
+def kubernetes_version() -> str:
+    """The `major.minor.patch` of the pinned k3s: v1.35.5-k3s1 is Kubernetes 1.35.5.
+
+    Raises:
+        DefinitionError: versions.yaml has something else than a k3s image tag.
+    """
+    match = re.fullmatch(r"v(\d+\.\d+\.\d+)[-+]k3s\d+", pinned("k3s"))
+    if match is None:
+        raise DefinitionError(f"versions.yaml: k3s {pinned('k3s')} is no k3s image tag: v1.35.5-k3s1 is one")
+    return match[1]
+
+
+def kubernetes_minor() -> str:
+    """The `major.minor` of the pinned k3s.
+
+    Raises:
+        DefinitionError: versions.yaml has something else than a k3s image tag.
+    """
+    return kubernetes_version().rpartition(".")[0]
+
+
 @cache
 def versions() -> Mapping[str, Version]:
     """All of versions.yaml, by name.

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import click
 
-from facts.versions import pinned
+from facts.versions import kubernetes_minor, pinned
 from synth import ROOT as ROOT  # noqa: PLC0414, the scripts have it from here
 from synth import ToolError
 
 CACHE = ROOT / ".cache"
-CRDS = ROOT / "imports" / "crds"
 
 
 def wanted(tool: str) -> str:
@@ -27,11 +26,6 @@ def wanted(tool: str) -> str:
         "kubectl": f"kubectl {kubernetes_minor()} (https://kubernetes.io/docs/tasks/tools/)",
         "tofu": f"OpenTofu {pinned('opentofu')} (https://opentofu.org/docs/intro/install/) or Terraform 1.6 or newer",
     }[tool]
-
-
-def kubernetes_minor() -> str:
-    """`1.35`, of the pinned k3s."""
-    return ".".join(pinned("k3s").removeprefix("v").split(".")[:2])
 
 
 def available(tool: str) -> bool:

@@ -7,7 +7,7 @@ a class. Here a path and a value are those of the YAML in deploy/.
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
@@ -21,6 +21,8 @@ from synth.manifest import Document
 
 OPERATION = "_operation"
 PATCHES = "_patches"
+BY_HAND = "_patched_by_hand"
+SHAPES = "charts/shapes/"
 
 
 class Typed(Exception):  # noqa: N818, nobody is to see it
@@ -35,8 +37,8 @@ class Patch:
     given: Any
     place: str
 
-    def apply(self, documents: list[Document]) -> None:
-        """Change the object among its chart's documents.
+    def apply(self, documents: list[Document]) -> Document:
+        """Change the object among its chart's documents, and tell which one that is.
 
         Raises:
             DefinitionError: the object has no such place, or another value than the one that it is tested for.
@@ -59,6 +61,7 @@ class Patch:
                 f"{kind} {name}: the patch {operation['op']} {operation['path']} cannot be applied: "
                 f"{_reason(document, operation, error)} ({self.place})"
             ) from error
+        return document
 
 
 def take_over() -> None:
@@ -76,9 +79,23 @@ def take_over() -> None:
 
 def patched(chart: Any, documents: list[Document]) -> list[Document]:
     """A chart's documents with its patches, in the order in which the chart asks for them."""
-    for patch in vars(chart).get(PATCHES, []):
-        patch.apply(documents)
+    changed = [(patch, patch.apply(documents)) for patch in vars(chart).get(PATCHES, [])]
+    # The shapes patch with values of the typed classes.
+    by_hand = [(patch, document) for patch, document in changed if not patch.place.startswith(SHAPES)]
+    setattr(chart, BY_HAND, {id(document): (patch.place, document) for patch, document in by_hand})
     return documents
+
+
+def misfits(chart: Any, minor: str) -> Iterator[str]:
+    """What the fields of Kubernetes `minor` and of the custom kinds have against the objects that are patched by hand.
+
+    The typed classes see to all others.
+    """
+    for place, document in vars(chart).get(BY_HAND, {}).values():
+        from synth.schemas import errors  # What reads them is slow to import, and most charts have no patch.
+
+        name = f"{document['kind']} {document['metadata'].get('name', '')}"
+        yield from (f"{name}, as it is patched: {error} ({place})" for error in errors(document, minor))
 
 
 def _remembering(name: str, make: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 from synth import DefinitionError
 from synth.manifest import Document, dump, load, ordered
 from synth.node import to_json
+from synth.patches import misfits
 
 KUSTOMIZATION_FILE = "kustomization.yaml"
 KUSTOMIZATION_VERSION = "kustomize.config.k8s.io/v1beta1"
@@ -214,14 +215,15 @@ def patched(document: Document, kustomization: Document) -> Document:
     return {**document, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **annotations}}}
 
 
-def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
+def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tree:
     """The tree of one environment, with the kustomization.yaml of every folder below its root.
 
     `root` is the environment's folder from the repository's root (`deploy`), `source` the module that composes
-    the folders; the kustomizations above them are said to come from it. Nothing is read or written.
+    the folders; the kustomizations above them are said to come from it. `minor` is the Kubernetes (`1.35`) that has to
+    know what is patched by hand. Nothing is written.
 
     Raises:
-        DefinitionError: one file is wanted twice, or a folder has no name for a file system.
+        DefinitionError: one file is wanted twice, a folder has no name for a file system, or a patch does not fit.
     """
     files: dict[str, File] = {}
     external: dict[str, External] = {}
@@ -241,6 +243,8 @@ def render(root: str, folders: Sequence[Folder], source: str) -> Tree:
                 f"{folder.path} is no folder for deploy/: use lower case letters, digits, - and . in its name "
                 f"({module})"
             )
+        if wrong := list(misfits(folder.chart, minor)):
+            raise DefinitionError("\n".join(wrong))
         external |= {f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()}
         names = _objects_by_file(folder, objects, module)
         for name, documents in names.items():

@@ -6,10 +6,8 @@ import re
 import pytest
 import yaml
 
-from facts.versions import pinned
+from facts.versions import kubernetes_minor, kubernetes_version, pinned
 from scripts.gate import kubernetes
-from scripts.gate.schemas import kubernetes_version
-from scripts.programs import kubernetes_minor
 from synth import ROOT
 
 

@@ -13,14 +13,14 @@ import click
 
 from facts.environments import LOCAL, Environment
 from facts.images import UNKNOWN_DIGEST, images, unknown_digests
-from facts.versions import pinned
+from facts.versions import kubernetes_minor, pinned
 from scripts import options
 from scripts.cluster.deployed import deployed, hosts
 from scripts.cluster.findings import Finding
 from scripts.cluster.host import INFO, host
 from scripts.cluster.local import PORTS, k3d_cluster, terraform
 from scripts.cluster.support import support
-from scripts.programs import Programs, kubernetes_minor, wanted
+from scripts.programs import Programs, wanted
 from synth import ToolError
 
 HOSTS_FILE = "/etc/hosts"

@@ -17,9 +17,8 @@ from typing import Any
 
 import click
 
-from facts.versions import pinned
+from facts.versions import kubernetes_minor, pinned
 from scripts.cluster.findings import Finding
-from scripts.programs import kubernetes_minor
 
 INFO = ["docker", "info", "--format", "{{json .}}"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from facts.environments import ENVIRONMENTS, Environment
-from scripts.programs import ROOT, kubernetes_minor
+from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.manifest import dump, load
 from synth.publish import write_file
@@ -37,7 +37,7 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "TLS": lambda e: e.tls.server if e.tls else "none, Rancher's own passed through",
     "images": _images,
     "tier": lambda e: e.tier.name.lower(),
-    "Kubernetes": lambda e: e.kubernetes or kubernetes_minor(),
+    "Kubernetes": lambda e: e.minor,
     "storage class": lambda e: e.storage_class or "the default class",
     "shared storage class": lambda e: e.shared_storage_class or "none",
     "ports of the gateway for plain TCP": lambda e: ", ".join(map(str, e.gateway_ports)) or "none",

@@ -10,12 +10,12 @@ import yaml
 from facts.environments import ENVIRONMENTS
 from facts.layout import root_of
 from scripts.definition.committed import ACCEPTED_FILE, BASES, Files, acceptances, bases, files_here, files_of, left
-from scripts.programs import CRDS
 from synth import DefinitionError
 from synth.changes import deleted, hazards
 from synth.diff import Change, ObjectChange, compare_objects, counts
 from synth.manifest import Document, load
 from synth.report import Judgement, as_markdown, hazards_as_markdown, judge, where
+from synth.schemas import CRDS
 from synth.tree import KUSTOMIZATION_FILE, KUSTOMIZATION_VERSION, Object, patched
 
 

@@ -130,6 +130,7 @@ def compile_synthetic(count: int) -> None:
             *(Folder(f"apps/{app.name}", app) for app in apps),
         ],
         source="scripts/gate/bench.py",
+        minor=LOCAL.minor,
     )
     clock.append(time.perf_counter())
     violations = check(tree, provided(LOCAL))

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from facts.environments import ENVIRONMENTS, Environment
+from facts.environments import ENVIRONMENTS
+from facts.versions import kubernetes_minor, kubernetes_version
 from scripts.gate.definitions import FLUX_GROUPS, SOURCES, without_descriptions
 from scripts.gate.go import ENVIRONMENT, module_file
-from scripts.gate.schemas import kubernetes_version
-from scripts.programs import ROOT, Programs, available, kubernetes_minor, wanted
+from scripts.programs import ROOT, Programs, available, wanted
 from synth import ToolError
 from synth.manifest import Document, load
 
@@ -28,12 +28,7 @@ NEWEST = "go.mod"
 
 def minors() -> list[str]:
     """Every minor version that an environment's cluster runs, the newest first."""
-    return sorted({*map(minor_of, ENVIRONMENTS)}, key=_number, reverse=True)
-
-
-def minor_of(environment: Environment) -> str:
-    """The minor version that an environment's cluster runs."""
-    return environment.kubernetes or kubernetes_minor()
+    return sorted({environment.minor for environment in ENVIRONMENTS}, key=_number, reverse=True)
 
 
 def _number(minor: str) -> tuple[int, ...]:

@@ -11,10 +11,11 @@ from scripts.gate import kubernetes
 from scripts.gate.definitions import FLUX_MODULE, SOURCES, flux_controller, without_descriptions
 from scripts.gate.go import build, copied, module_file
 from scripts.gate.tools import tool
-from scripts.programs import CACHE, CRDS, ROOT, Programs, available, need, wanted
+from scripts.programs import CACHE, ROOT, Programs, available, need, wanted
 from synth import ToolError
 from synth.manifest import Document, dump, load
 from synth.publish import write_file
+from synth.schemas import CRDS
 
 FLUX_COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller", "notification-controller")
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from charts import shapes
+from facts.versions import kubernetes_minor
 from synth.manifest import Document
+from synth.schemas import errors, has_schema
 from tests.charts.properties import PROPERTIES, deployed
 from tests.ground import ground
 from tests.right import PAGE, RightEdit, readmes_app, recipes, sections, written_down
-from tests.schemas import errors, has_schema
 from tests.workshop import Workshop
 
 EDITS = [readmes_app(), *recipes(), *written_down()]
+MINOR = kubernetes_minor()
 MANY = 40
 """So many right edits of a first month were named when the corpus began."""
 
@@ -45,7 +47,7 @@ class Judged:
 
     def _errors(self, document: Document) -> list[str]:
         key = json.dumps(document)
-        found = [] if key in self._objects or not has_schema(document) else errors(document)
+        found = [] if key in self._objects or not has_schema(document, MINOR) else errors(document, MINOR)
         self._objects.add(key)
         return found
 

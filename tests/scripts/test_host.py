@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from facts.versions import kubernetes_minor
 from scripts.cluster import host
 from scripts.cluster.findings import Finding
 from scripts.cluster.host import DISK, DISK_SHARE, DOCKER, GIB, INOTIFY, MEMORY, MODULES
-from scripts.programs import kubernetes_minor
 from synth import ROOT
 from tests.stand_ins import StandIns
 

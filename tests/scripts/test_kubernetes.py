@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from facts.versions import kubernetes_minor
 from scripts.gate import kubernetes
-from scripts.programs import kubernetes_minor
 from synth import ToolError
 from tests.environments import MANAGED, PLAIN
 from tests.stand_ins import StandIns

@@ -10,9 +10,9 @@ import pytest
 from facts.versions import pinned
 from scripts.gate.definitions import SOURCES, without_descriptions
 from scripts.gate.refresh import FLUX_COMPONENTS, cut_crd
-from scripts.programs import CRDS
 from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
+from synth.schemas import CRDS
 from tests.stand_ins import StandIns
 from tests.workshop import Workshop
 

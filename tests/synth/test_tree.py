@@ -32,7 +32,7 @@ def flux_kustomization(name: str) -> Document:
 
 
 def rendered(*folders: Folder) -> Tree:
-    return render("deploy", folders, "charts/__init__.py")
+    return render("deploy", folders, "charts/__init__.py", "1.35")
 
 
 def names(tree: Tree) -> list[str]:

@@ -32,7 +32,7 @@ def kubernetes() -> Findings:
         trees = {
             environment: tuple(Reconciliation(files, environment.path).steps for files in (here, before))
             for environment in ENVIRONMENTS
-            if built.minor_of(environment) == minor
+            if environment.minor == minor
         }
         kinds = {
             item.identity[:2] for sides in trees.values() for steps in sides for step in steps for item in step.objects

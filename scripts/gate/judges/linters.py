@@ -11,7 +11,6 @@ from facts.layout import COMPONENTS_FILE, UNITS
 from scripts.gate import tools
 from scripts.gate.judges.judging import Findings, answers, run
 from scripts.gate.judges.trees import documents_of, identity
-from scripts.gate.schemas import kubernetes_version
 from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.manifest import Document, dump
@@ -62,12 +61,13 @@ def _compared(
 
 
 def kube_score() -> Findings:
-    minor = kubernetes_version().rpartition(".")[0]
     for environment in ENVIRONMENTS:
         with tempfile.TemporaryDirectory() as folder:
             exempted = dict(_undecorated(environment, Path(folder)))
             files = sorted(Path(folder).rglob("*.yaml"))
-            scored = answers(run("kube-score", "score", "--kubernetes-version", f"v{minor}", "-o", "json", *files))[0]
+            scored = answers(
+                run("kube-score", "score", "--kubernetes-version", f"v{environment.minor}", "-o", "json", *files)
+            )[0]
         texts: dict[Broken, str] = {}
         rules = set()
         for item in scored:

@@ -9,10 +9,10 @@ import yaml
 from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import UNITS
 from scripts.gate.judges.judging import Findings, answers, last_line, run
-from scripts.gate.schemas import kubernetes_version, write_schemas
 from scripts.programs import ROOT
 from synth import DefinitionError
 from synth.manifest import Document, load
+from synth.schemas import write_schemas
 from synth.tree import KUSTOMIZATION_FILE, patched
 
 
@@ -89,10 +89,11 @@ def build(environment: Environment) -> str:
 
 
 def kubeconform() -> Findings:
-    with tempfile.TemporaryDirectory() as folder:
-        locations = [part for place in write_schemas(Path(folder)) for part in ("-schema-location", place)]
-        for environment in ENVIRONMENTS:
-            version = (*("-kubernetes-version", f"{kubernetes_version().rpartition('.')[0]}.0"), "-output", "json")
+    for environment in ENVIRONMENTS:
+        with tempfile.TemporaryDirectory() as folder:
+            places = write_schemas(Path(folder), environment.minor)
+            locations = [part for place in places for part in ("-schema-location", place)]
+            version = (*("-kubernetes-version", f"{environment.minor}.0"), "-output", "json")
             done = run("kubeconform", "-strict", *version, *locations, stdin=build(environment))
             for item in answers(done)[0]["resources"]:
                 yield f"{environment.path}: {item['kind']} {item['name']}: {item['msg']}"
