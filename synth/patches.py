@@ -13,11 +13,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-import jsonpatch
-import jsonpointer
-
 from synth import DefinitionError
-from synth.manifest import Document
 
 OPERATION = "_operation"
 PATCHES = "_patches"
@@ -37,12 +33,15 @@ class Patch:
     given: Any
     place: str
 
-    def apply(self, documents: list[Document]) -> Document:
+    def apply(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
         """Change the object among its chart's documents, and tell which one that is.
 
         Raises:
             DefinitionError: the object has no such place, or another value than the one that it is tested for.
         """
+        import jsonpatch  # Most charts have no patch.
+        import jsonpointer
+
         target = self.target
         version, kind, name = target.api_version, target.kind, target.name
         for document in documents:
@@ -77,7 +76,7 @@ def take_over() -> None:
     cdk8s.App.synth = _handing_over(cdk8s.App.synth, cdk8s.ApiObject.add_json_patch.__wrapped__)
 
 
-def patched(chart: Any, documents: list[Document]) -> list[Document]:
+def patched(chart: Any, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A chart's documents with its patches, in the order in which the chart asks for them."""
     changed = [(patch, patch.apply(documents)) for patch in vars(chart).get(PATCHES, [])]
     # The shapes patch with values of the typed classes.
@@ -153,7 +152,7 @@ def _keeping(hand_over: Callable[..., None]) -> Callable[..., None]:
     return add_json_patch
 
 
-def _applying(to_json: Callable[[Any], list[Document]]) -> Callable[[Any], list[Document]]:
+def _applying(to_json: Callable[[Any], list[dict[str, Any]]]) -> Callable[[Any], list[dict[str, Any]]]:
     return lambda chart: patched(chart, to_json(chart))
 
 
@@ -167,7 +166,7 @@ def _handing_over(synth: Callable[[Any], None], hand_over: Callable[..., None]) 
     return synthesize
 
 
-def _reason(document: Document, operation: Document, error: Exception) -> str:
+def _reason(document: dict[str, Any], operation: dict[str, Any], error: Exception) -> str:
     """What there is where a path leads nowhere; the library's own words where it leads somewhere."""
     place: Any = document
     path = "/"
@@ -175,7 +174,7 @@ def _reason(document: Document, operation: Document, error: Exception) -> str:
     if not asked.startswith("/"):
         return "its path must begin with /"
     for part in asked.split("/")[1:]:
-        key = jsonpointer.unescape(part)
+        key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(place, dict) and key in place:
             place = place[key]
         elif isinstance(place, list) and key.isdigit() and int(key) < len(place):
