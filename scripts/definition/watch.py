@@ -6,6 +6,7 @@ import selectors
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from synth import ROOT, DefinitionError, ToolError
 DEFINITION = ("charts", "facts", "images.yaml", "versions.yaml")
 COMPILER = ("synth", "imports", "scripts", "main.py")
 """What only a process that has not begun yet reads as it is now."""
+OF_THE_SERVER = ("facts", "versions.yaml")
+"""What says which Kubernetes there is."""
 STEP = 10
 """How many milliseconds without another change end a save: editors write, rename and set the mode of one file."""
 TICK = 200
@@ -31,19 +34,17 @@ RENEWED = 200
 def watch() -> None:
     """Compile on every save, and show what changed in deploy/, or what is wrong.
 
-    cdk8s stays ready in between. Ctrl-C ends it.
+    cdk8s stays ready in between. Where `make verify` has built an API server, one is asked about every object that
+    changes; what it refuses follows a moment later. Ctrl-C ends it.
 
     Example: ./gw watch
     """
-    compiler = Compiler()
-    try:
+    with Compiler() as compiler, Server() as server:
         while True:
-            _watch(compiler)
-    finally:
-        compiler.stop()
+            _watch(compiler, server)
 
 
-def _watch(compiler: "Compiler") -> None:
+def _watch(compiler: "Compiler", server: "Server") -> None:
     """Compile now and on every save, until there is a folder more or less to look at."""
     import watchfiles
 
@@ -65,12 +66,17 @@ def _watch(compiler: "Compiler") -> None:
         if begun and not changes:
             continue
         begun = True
-        if any(_top(path) in COMPILER for _, path in changes):
+        tops = {_top(path) for _, path in changes}
+        if tops & {*COMPILER}:
             compiler.start_again()
+        if tops & {*COMPILER, *OF_THE_SERVER}:
+            server.start_again()
         since = time.perf_counter()
         code, said = compiler.compile()
         click.secho(said, fg="red" if code else None)
         click.secho(f"{time.strftime('%H:%M:%S')}, after {time.perf_counter() - since:.2f} s", dim=True)
+        if not code:
+            server.ask()
         compiler.rest()
         if _folders() != folders:
             return
@@ -90,8 +96,12 @@ def _top(path: str) -> str:
 class Compiler:
     """A warm process that compiles, and another one when it has ended, failed, or does not answer."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> "Compiler":
         self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _start(self) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
@@ -167,3 +177,50 @@ class Compiler:
         text = os.pread(file, os.fstat(file).st_size - self._shown, self._shown)
         self._shown += len(text)
         return text.decode(errors="replace")
+
+
+class Server:
+    """A process that asks an API server about what changes in deploy/, where one is built; nobody waits for it."""
+
+    def __enter__(self) -> "Server":
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from scripts.gate.standing import serve; serve()"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=_show, args=(self._process.stdout,), daemon=True).start()
+
+    def _stop(self) -> None:
+        # The server ends with who started it.
+        self._process.kill()
+        self._process.wait()
+        with suppress(OSError):
+            cast(IO[str], self._process.stdin).close()
+
+    def start_again(self) -> None:
+        """Read anew which Kubernetes there is, and what asks."""
+        self._stop()
+        self._start()
+
+    def ask(self) -> None:
+        """What it refuses is shown when it has answered. A process that has ended is left alone until a new start."""
+        with suppress(OSError):
+            print(file=self._process.stdin, flush=True)
+
+
+def _show(answers: IO[str]) -> None:
+    with answers:
+        for line in answers:
+            for refusal in json.loads(line):
+                click.secho(f"the API server refuses {refusal}", fg="red")

@@ -28,6 +28,8 @@ class Watch:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "scripts", "watch"],
             cwd=root,
+            # No API server is built there.
+            env={**os.environ, "XDG_CACHE_HOME": str(root)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

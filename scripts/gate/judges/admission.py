@@ -112,7 +112,7 @@ def judge(
     applied over it as well, since the server refuses some changes to what it would take anew.
     """
     steps, before, provided = tuple(steps), tuple(before), tuple(provided)
-    _prepare(server, provided, steps)
+    prepare(server, provided, steps)
     answers = [(step, item, server.apply(item.document, user=step.user)) for step in steps for item in step.objects]
     refused = {item.identity for _, item, answer in answers if answer.refusal}
     # Without its namespace nothing is taken: one cause is one sentence.
@@ -126,7 +126,7 @@ def judge(
         findings += _unsettled(server, step, item)
     server.quotas_are_counted()
     for _, item, answer in taken:
-        findings += _pods(server, item, answer.warnings)
+        findings += pods(server, item, answer.warnings)
     return Verdict(findings, _stuck(server, [(step, item) for step, item, _ in taken], provided, before))
 
 
@@ -134,7 +134,7 @@ def _namespace_of(item: Applied) -> Identity:
     return "", "Namespace", "", item.document["metadata"].get("namespace", "")
 
 
-def _prepare(server: ApiServer, provided: Iterable[Document], steps: Iterable[Step]) -> None:
+def prepare(server: ApiServer, provided: Iterable[Document], steps: Iterable[Step]) -> None:
     """Have an empty cluster with what it has of its own; what the tree brings itself is left to it."""
     server.reset()
     brought = {item.identity for step in steps for item in step.objects}
@@ -173,7 +173,7 @@ def _stated(document: Document) -> Document:
 BOOKKEEPING = ("managedFields", "resourceVersion")
 
 
-def _pods(server: ApiServer, item: Applied, warnings: tuple[str, ...]) -> Iterator[str]:
+def pods(server: ApiServer, item: Applied, warnings: tuple[str, ...]) -> Iterator[str]:
     """What the server says of the objects that controllers make of one, and `warnings`, what it said of that itself."""
     made: list[tuple[Document, Answer]] = []
     for document in made_of(item.document):
@@ -216,7 +216,7 @@ def _stuck(
     ]
     if not changed:
         return {}
-    _prepare(server, provided, before)
+    prepare(server, provided, before)
     for step in before:
         for item in step.objects:
             if not server.apply(item.document).refusal and item.document["kind"] == "PersistentVolumeClaim":
