@@ -4,10 +4,8 @@ A build takes minutes and depends on nothing in this clone but what tools/kubern
 cache, where every clone finds it.
 """
 
-import fcntl
 import json
 import os
-import platform
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -15,9 +13,10 @@ from pathlib import Path
 
 from facts.environments import ENVIRONMENTS
 from facts.versions import kubernetes_minor, kubernetes_version
+from scripts.gate.builds import Build, user_cache
 from scripts.gate.definitions import FLUX_GROUPS, SOURCES, without_descriptions
 from scripts.gate.go import ENVIRONMENT, module_file
-from scripts.programs import ROOT, Programs, available, wanted
+from scripts.programs import ROOT, Programs
 from synth import ToolError
 from synth.manifest import Document, load
 
@@ -35,11 +34,6 @@ def _number(minor: str) -> tuple[int, ...]:
     return tuple(map(int, minor.split(".")))
 
 
-def user_cache() -> Path:
-    """The folder of this project in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphwiki-platform"
-
-
 def dependencies(minor: str) -> Path:
     """The file in which the modules of a minor version are pinned.
 
@@ -55,21 +49,27 @@ def dependencies(minor: str) -> Path:
     )
 
 
-def place(minor: str) -> Path:
-    """Where the control plane of a minor version is, once it is built: by what it is built from, and for which machine.
+def pinned_build(minor: str, name: str, package: str) -> Build:
+    """A program of tools/kubernetes/ as it is built for a minor version.
 
     Raises:
         ToolError: tools/kubernetes/ does not pin this version.
     """
     file = dependencies(minor)
-    made_of = sha256(b"".join(part.read_bytes() for part in (file, file.with_suffix(".sum"), MODULE / "main.go")))
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    return user_cache() / f"kubernetes-{minor}-{machine}-{made_of.hexdigest()[:12]}" / "control-plane"
+    version = next(line.split()[1] for line in file.read_text("utf-8").splitlines() if "\tk8s.io/kubernetes v" in line)
+    major, second = minor.split(".")
+    stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": second}
+    variables = tuple((f"k8s.io/component-base/version.{key}", value) for key, value in stamps.items())
+    return Build(name, f"Kubernetes {minor}", MODULE, package, file.name, variables)
+
+
+def _control_plane(minor: str) -> Build:
+    return pinned_build(minor, "control-plane", ".")
 
 
 def is_built() -> bool:
     """Whether nothing has to be built before every environment can be judged."""
-    return _definitions_file().exists() and all(place(minor).exists() for minor in minors())
+    return _definitions_file().exists() and all(_control_plane(minor).place.exists() for minor in minors())
 
 
 def make() -> Path:
@@ -78,15 +78,9 @@ def make() -> Path:
     Raises:
         ToolError: Go is missing, or a build fails.
     """
-    user_cache().mkdir(parents=True, exist_ok=True)
-    # Two clones at once would build the same.
-    with (user_cache() / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for minor in minors():
-            if not place(minor).exists():
-                _build(minor)
-        if not _definitions_file().exists():
-            _fetch_definitions()
+    for minor in minors():
+        _control_plane(minor).make()
+    fetch_definitions()
     return user_cache()
 
 
@@ -96,7 +90,7 @@ def program(minor: str) -> Path:
     Raises:
         ToolError: it is not built.
     """
-    found = place(minor)
+    found = _control_plane(minor).place
     if not found.exists():
         raise ToolError(f"Kubernetes {minor} is not built: `./gw verify --only kubernetes` builds it")
     return found
@@ -106,27 +100,6 @@ def definitions() -> list[Document]:
     """The full definitions of the custom kinds that charts use, as their projects release them."""
     found: list[Document] = json.loads(_definitions_file().read_text("utf-8"))
     return found
-
-
-def _build(minor: str) -> None:
-    if not available("go"):
-        raise ToolError(f"Kubernetes {minor} cannot be built, go is not on PATH: install {wanted('go')}")
-    file, target = dependencies(minor), place(minor)
-    version = next(line.split()[1] for line in file.read_text("utf-8").splitlines() if "\tk8s.io/kubernetes v" in line)
-    major, second = minor.split(".")
-    stamp = "k8s.io/component-base/version"
-    ldflags = f"-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={second}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}")
-    # It takes every core for minutes, on a machine that somebody works on.
-    gently = ("nice", "-n", "10") if available("nice") else ()
-    Programs().run(
-        *(*gently, "go", "build", f"-modfile={file}", "-trimpath", f"-ldflags={ldflags}", "-o", beside, "."),
-        cwd=MODULE,
-        environment=os.environ | ENVIRONMENT,
-        hint="is the network there, and is Go 1.26 or newer?",
-    )
-    beside.replace(target)
 
 
 def _released() -> list[tuple[str, str]]:
@@ -139,10 +112,18 @@ def _definitions_file() -> Path:
     return user_cache() / f"definitions-{sha256(repr(_released()).encode()).hexdigest()[:12]}.json"
 
 
-def _fetch_definitions() -> None:
+def fetch_definitions() -> None:
+    """Have what `definitions` reads.
+
+    Raises:
+        ToolError: Go or a module is missing.
+    """
+    target = _definitions_file()
+    if target.exists():
+        return
     # Their descriptions are most of the text, and judge nothing.
     found = [without_descriptions(item) for module, file in _released() for item in load(module_file(module, file))]
-    target = _definitions_file()
+    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}")
     beside.write_text(json.dumps([item for item in found if item["kind"] == "CustomResourceDefinition"]), "utf-8")
     beside.replace(target)

@@ -55,13 +55,14 @@ def test_a_minor_version_is_no_beginning_of_another(module: Path) -> None:
         kubernetes.dependencies("1.9")
 
 
-def test_a_build_is_kept_outside_the_clone_by_what_it_is_built_from(module: Path, tmp_path: Path) -> None:
+def test_each_minor_version_is_a_build_of_its_own_that_says_which_it_is(module: Path) -> None:
     pins(module, "go.mod", "v1.9.4")
-    before = kubernetes.place("1.9")
-    assert before.is_relative_to(tmp_path / "cache" / "graphwiki-platform")
-    assert kubernetes.place("1.9") == before
-    (module / "main.go").write_text("package main // changed\n")
-    assert kubernetes.place("1.9") != before
+    pins(module, "1.8.mod", "v1.8.7")
+    newest, older = (kubernetes.pinned_build(minor, "control-plane", ".") for minor in ("1.9", "1.8"))
+    assert newest.place != older.place
+    assert older.dependencies == "1.8.mod"
+    stamps = {name.rpartition(".")[2]: value for name, value in older.variables}
+    assert stamps == {"gitVersion": "v1.8.7", "gitMajor": "1", "gitMinor": "8"}
 
 
 def test_the_environments_say_which_versions_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
