@@ -14,7 +14,7 @@ from kubernetes_validate.utils import all_versions
 from facts.environments import ENVIRONMENTS
 from facts.layout import COMPONENTS_FILE, SYNC_NAME, UNITS
 from facts.versions import kubernetes_minor, kubernetes_version, pinned
-from scripts.gate.refresh import FLUX_COMPONENTS
+from scripts.gate.node.programs import CONTROLLERS
 from synth import ROOT
 from synth.manifest import Document, load
 from synth.publish import compare
@@ -33,9 +33,9 @@ COMPONENTS_CONTENT = {
     "ResourceQuota": {"critical-pods-flux-system"},
     "ClusterRole": {"crd-controller-flux-system", "flux-edit-flux-system", "flux-view-flux-system"},
     "ClusterRoleBinding": {"cluster-reconciler-flux-system", "crd-controller-flux-system"},
-    "ServiceAccount": set(FLUX_COMPONENTS),
+    "ServiceAccount": set(CONTROLLERS),
     "Service": {"source-controller", "notification-controller", "webhook-receiver"},
-    "Deployment": set(FLUX_COMPONENTS),
+    "Deployment": set(CONTROLLERS),
     "CustomResourceDefinition": {
         *(
             f"{plural}.source.toolkit.fluxcd.io"

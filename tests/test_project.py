@@ -6,8 +6,11 @@ import re
 import pytest
 import yaml
 
+from facts.environments import ENVIRONMENTS, Environment
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER
 from facts.versions import kubernetes_minor, kubernetes_version, pinned
 from scripts.gate import kubernetes
+from scripts.gate.node.programs import controllers_of
 from synth import ROOT
 
 
@@ -61,6 +64,16 @@ def test_the_kubernetes_of_each_environment_can_be_built_to_judge_it(minor: str)
 def test_the_local_clusters_kubernetes_is_judged_by_its_own_patch() -> None:
     module = kubernetes.dependencies(kubernetes_minor()).read_text("utf-8")
     assert f"\tk8s.io/kubernetes v{kubernetes_version()}\n" in module, "run `./gw refresh kubernetes`"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda item: item.name)
+def test_a_cluster_of_the_tests_has_the_controllers_of_the_committed_manifest(environment: Environment) -> None:
+    manifest = (ROOT / environment.path / FLUX_FOLDER / COMPONENTS_FILE).read_text("utf-8")
+    module = (ROOT / "tools/flux/go.mod").read_text("utf-8")
+    built = dict(re.findall(r"^\tgithub\.com/fluxcd/([\w-]+) (v\S+)", module, re.MULTILINE))
+    for name, version in controllers_of(manifest).items():
+        assert built[name] == version, "run `./gw refresh flux`"
+        assert f"\tgithub.com/fluxcd/{name}\n" in module
 
 
 def test_istios_modules_are_of_one_minor_version() -> None:

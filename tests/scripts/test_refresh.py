@@ -9,7 +9,8 @@ import pytest
 
 from facts.versions import pinned
 from scripts.gate.definitions import SOURCES, without_descriptions
-from scripts.gate.refresh import FLUX_COMPONENTS, cut_crd
+from scripts.gate.node.programs import CONTROLLERS, controllers_of
+from scripts.gate.refresh import cut_crd
 from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
 from synth.schemas import CRDS
@@ -100,34 +101,46 @@ def tools(workshop: Workshop) -> StandIns:
     return StandIns(workshop.root / "bin")
 
 
-MANIFEST = """
+IMAGES = "".join(
+    f"---\nkind: Deployment\nspec:\n  containers:\n  - image: ghcr.io/fluxcd/{name}:v1.2.{number}\n"
+    for number, name in enumerate(CONTROLLERS)
+)
+MANIFEST = f"""
 apiVersion: v1
 kind: Namespace
-metadata: {name: flux-system}
+metadata: {{name: flux-system}}
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: things.example.com}
-spec: {versions: [{schema: {description: gone, properties: {description: {type: string}}}}]}
-"""
+metadata: {{name: things.example.com}}
+spec: {{versions: [{{schema: {{description: gone, properties: {{description: {{type: string}}}}}}}}]}}
+{IMAGES}"""
 
 
-def test_flux_is_asked_for_the_pinned_version(workshop: Workshop, tools: StandIns) -> None:
+def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
+    workshop: Workshop, tools: StandIns
+) -> None:
     tools.put("flux", f"print({MANIFEST!r})")
+    tools.put("go")
     ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
     assert ended.code == 0, ended.err
-    call = f"flux install --export --version=v{pinned('flux')} --components={','.join(FLUX_COMPONENTS)}"
-    assert tools.calls() == [call]
+    call, *pins = tools.calls()
+    assert call == f"flux install --export --version=v{pinned('flux')} --components={','.join(CONTROLLERS)}"
+    modules = " ".join(f"github.com/fluxcd/{name}@v1.2.{number}" for number, name in enumerate(CONTROLLERS))
+    assert pins == [f"go get -tool {modules}", "go mod tidy"]
     assert f"$ {call}\n" in ended.err
     text = (workshop.root / "deploy/flux/flux-system/gotk-components.yaml").read_text()
     assert f"# Flux Version: v{pinned('flux')}\n" in text
     assert "gone" not in text
-    assert [document["kind"] for document in load(text)] == ["Namespace", "CustomResourceDefinition"]
+    kinds = ["Namespace", "CustomResourceDefinition", *["Deployment"] * len(CONTROLLERS)]
+    assert [document["kind"] for document in load(text)] == kinds
 
 
-def test_a_failing_flux_is_told_and_the_manifest_stays(workshop: Workshop, tools: StandIns) -> None:
+@pytest.mark.parametrize("failing", ["flux", "go"])
+def test_a_failing_tool_is_told_and_the_manifest_stays(workshop: Workshop, tools: StandIns, failing: str) -> None:
     before = workshop.deployed()
-    tools.put("flux", "sys.exit('no such version')")
+    for tool, script in {"flux": f"print({MANIFEST!r})", "go": ""}.items():
+        tools.put(tool, "sys.exit('no such version')" if tool == failing else script)
     ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
     assert ended.code == 3
     assert "no such version" in ended.err
@@ -135,13 +148,18 @@ def test_a_failing_flux_is_told_and_the_manifest_stays(workshop: Workshop, tools
     assert workshop.deployed() == before
 
 
-def test_without_flux_and_go_both_are_named_with_where_to_get_them(workshop: Workshop) -> None:
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH="/nowhere")
+def test_a_manifest_without_one_of_the_controllers_is_refused() -> None:
+    without = IMAGES.replace(CONTROLLERS[1], "other")
+    with pytest.raises(ToolError, match=rf"^Flux's manifest has no image of {CONTROLLERS[1]}$"):
+        controllers_of(without)
+
+
+def test_without_go_flux_stays_and_go_is_named(workshop: Workshop, tools: StandIns) -> None:
+    tools.put("flux", f"print({MANIFEST!r})")
+    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
     assert ended.code == 3
-    assert ended.err == (
-        f"neither flux nor go is on PATH: install flux {pinned('flux')} (https://fluxcd.io/flux/installation/) "
-        "or Go 1.26 or newer (https://go.dev/dl/)\n"
-    )
+    assert ended.err == "go is not on PATH: install Go 1.26 or newer (https://go.dev/dl/)\n"
+    assert tools.calls() == []
 
 
 def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:

@@ -1,0 +1,1 @@
+"""A Kubernetes node of one's own, with its control plane, in namespaces that end with it."""
