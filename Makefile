@@ -9,11 +9,11 @@ READY := $(VENV)/.ready node_modules/.ready
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synth check test slowtest lint verify format bench imports lock clean
+.PHONY: help setup synth check test slowtest cluster-test lint verify format bench imports lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned Python packages, Node and cdk8s-cli into this folder
 
@@ -31,6 +31,9 @@ test: $(READY) ## run the tests, but for the slow ones
 
 slowtest: $(READY) ## run the slow tests: what OpenTofu and the judges of make verify say, and both corpora in full
 	@$(PY) -m pytest -n auto --dist worksteal -m slow
+
+cluster-test: $(READY) ## let Flux apply what is committed in a real cluster, and try every scenario (Linux, as root)
+	@$(PY) -m scripts proof
 
 lint: $(VENV)/.ready ## ruff (lint and format) and mypy --strict
 	@$(VENV)/bin/ruff check

@@ -38,6 +38,7 @@ from scripts.definition.release import promote, release
 from scripts.definition.review import review
 from scripts.definition.watch import watch
 from scripts.gate.bench import bench
+from scripts.gate.proof import proof
 from scripts.gate.refresh import refresh
 from scripts.gate.tofu import tofu
 from scripts.gate.verify import verify
@@ -56,7 +57,7 @@ COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
     *(flux, logs, open_),
-    *(watch, check, diff, review, environments, bench, refresh, tofu, verify),
+    *(watch, check, diff, review, environments, bench, refresh, tofu, verify, proof),
     completion,
 )
 for command in COMMANDS:

@@ -21,7 +21,7 @@ WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(file.read_text("utf
 JOBS = {(name, job): loaded["jobs"][job] for name, loaded in WORKFLOWS.items() for job in loaded["jobs"]}
 PAGE = (ROOT / "docs/ci.md").read_text("utf-8")
 GATE = (ROOT / ".ci/run").read_text("utf-8")
-TARGETS = set(re.findall(r"^(\w+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([\w-]+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 every_workflow = pytest.mark.parametrize("workflow", sorted(WORKFLOWS))
 every_job = pytest.mark.parametrize(("workflow", "job"), sorted(JOBS))
@@ -135,9 +135,9 @@ def test_the_job_that_may_comment_runs_no_code_of_the_pull_request() -> None:
 
 def test_the_gate_runs_what_ci_run_runs() -> None:
     ours = runs(JOBS["ci", "gate"])
-    targets = re.findall(r"^ *make (\w+)$", GATE, re.MULTILINE)
+    targets = re.findall(r"^ *make ([\w-]+)$", GATE, re.MULTILINE)
     assert {"lint", "test", "check", "verify", "imports", "synth"} <= set(targets)
-    steps = re.findall(r"^make (\w+)$", ours, re.MULTILINE)
+    steps = re.findall(r"^make ([\w-]+)$", ours, re.MULTILINE)
     assert steps == targets
     # What is compared with the base has a workflow of its own, which starts anew when the text is edited.
     commands = set(re.findall(r"-m scripts \w+", ours + runs(JOBS["review", "compare"])))
@@ -495,7 +495,7 @@ def test_the_page_links_to_what_is_there() -> None:
 
 
 def test_the_page_names_commands_that_are_there() -> None:
-    assert set(re.findall(r"`make (\w+)`", PAGE)) <= TARGETS
+    assert set(re.findall(r"`make ([\w-]+)`", PAGE)) <= TARGETS
     named = re.findall(r"\./gw ([a-z][\w ./-]*[\w/])", PAGE)
     assert {line.split()[0] for line in named} == {"review", "release", "promote", "image"}
 

@@ -60,8 +60,8 @@ def test_the_paths_that_it_names_exist(page: str) -> None:
 
 @every_page
 def test_the_make_targets_that_it_names_exist(page: str) -> None:
-    targets = set(re.findall(r"^(\w+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = {match[1] for words in code(text_of(page)) if (match := re.match(r"make ([a-z]+)\b", words))}
+    targets = set(re.findall(r"^([\w-]+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {match[1] for words in code(text_of(page)) if (match := re.match(r"make ([a-z-]+)\b", words))}
     assert named <= targets
 
 

@@ -234,4 +234,4 @@ def test_its_managers_are_on_and_its_rules_are_about_something() -> None:
         assert all((ROOT / path).exists() for path in rule.get("matchFileNames", []))
         assert set(rule.get("matchManagers", [])) <= set(managers)
         for note in rule.get("prBodyNotes", []):
-            assert set(re.findall(r"`make (\w+)`", note)) <= TARGETS
+            assert set(re.findall(r"`make ([\w-]+)`", note)) <= TARGETS

@@ -1,0 +1,282 @@
+"""An environment's cluster on a node of one's own: what the tree asks of it, then Flux, which applies the tree."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from facts.environments import Environment
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME
+from scripts.gate import kubernetes as built
+from scripts.gate.judges.admission import of_the_cluster
+from scripts.gate.judges.reconciliation import Reconciliation
+from scripts.gate.node import programs
+from scripts.gate.node.enclosure import FOLDER
+from scripts.gate.node.git_server import GitServer
+from scripts.gate.node.images import Image, Registry
+from scripts.gate.node.node import ADDRESS, DNS, NAME, PAUSE, REGISTRY_PORT, Node
+from scripts.gate.node.stand_ins import PROGRAM, images
+from scripts.programs import ROOT
+from synth.manifest import Document
+
+COREDNS = "cluster.test/coredns:1"
+RECONCILE = "reconcile.fluxcd.io/requestedAt"
+TREE_SECONDS = 600
+"""How long Flux may take over everything, from its first look at Git."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that Flux keeps as the branch of `git` says; its tree is at `tree` in the work of `git`."""
+
+    environment: Environment
+    node: Node
+    git: GitServer
+
+    @property
+    def tree(self) -> Path:
+        return self.git.work / self.environment.path
+
+    @property
+    def objects(self) -> list[Document]:
+        """What Flux applies of the work of `git`, in its order."""
+        work = self.git.work
+        files = sorted((work / "deploy").rglob("*.yaml"))
+        texts = {file.relative_to(work).as_posix(): file.read_text("utf-8") for file in files}
+        return [item.document for item in Reconciliation(texts, self.environment.path).objects]
+
+    def kustomizations(self) -> list[Document]:
+        """Flux's Kustomizations, as the cluster has them."""
+        found: list[Document] = self.node.get("kustomizations.kustomize.toolkit.fluxcd.io", "--namespace", SYNC_NAME)[
+            "items"
+        ]
+        return found
+
+    def reconcile(self, *names: str) -> None:
+        """Ask Flux to look now: at Git, then at these Kustomizations, or at those that wait for Git."""
+        now = f"{RECONCILE}={time.time()}"
+        for name in names or ("gitrepository/" + SYNC_NAME,):
+            kind = name if "/" in name else f"kustomization/{name}"
+            self.node.kubectl("annotate", "--overwrite", "--namespace", SYNC_NAME, kind, now)
+
+    def publish(self, message: str) -> str:
+        """Commit what was changed in the tree and let Flux fetch it; the revision."""
+        revision = self.git.commit(message)
+        self.reconcile()
+        return revision
+
+    def wait_applied(self, revision: str, seconds: float = TREE_SECONDS) -> float:
+        """Wait until every Kustomization has a revision, and is ready; how long it took."""
+
+        def reached() -> bool:
+            return all(applied(item) == revision and ready(item)[0] == "True" for item in self.kustomizations())
+
+        return self.node.wait(f"all Kustomizations at {revision[:20]}", reached, seconds)
+
+
+def applied(kustomization: Document) -> str:
+    """The revision that Flux has applied last."""
+    return str(kustomization.get("status", {}).get("lastAppliedRevision", ""))
+
+
+def ready(kustomization: Document) -> tuple[str, str]:
+    """What Flux says: True, False or Unknown, and its message."""
+    for condition in kustomization.get("status", {}).get("conditions", ()):
+        if condition["type"] == "Ready":
+            return condition["status"], condition["message"]
+    return "Unknown", ""
+
+
+def make(environment: Environment) -> None:
+    """Build and fetch what a cluster is made of, as far as it is not there: the cluster itself has no network.
+
+    Raises:
+        ToolError: a build fails.
+    """
+    built.fetch_definitions()
+    everything = (programs.kubernetes(environment), programs.PODS, programs.COREDNS)
+    for build in (*everything, *map(programs.controller, programs.CONTROLLERS)):
+        build.make()
+
+
+@contextmanager
+def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
+    """Bring up an environment's cluster from nothing until Flux has applied all of its tree, as it is committed.
+
+    Only below `enclosure.run`. `make` was called before.
+
+    Raises:
+        ToolError: something does not come up; with the first cause that can be found.
+    """
+    node = Node(programs.kubernetes(environment).make(), logs)
+    git = GitServer(FOLDER / "git", environment.git_url, environment.git_branch)
+    (FOLDER / "images").mkdir()
+    registry = Registry(FOLDER / "images")
+    with registry.serving("127.0.0.1", REGISTRY_PORT), node.running():
+        git.serve(ROOT, node)
+        cluster = Cluster(environment, node, git)
+        registry.add(PAUSE, Image(programs.PODS.make(), (PROGRAM,), ("pause",)))
+        registry.add(COREDNS, Image(programs.COREDNS.make(), ("/coredns",), user=0))
+        digests = {name: registry.add(name, image) for name, image in images(cluster.objects).items()}
+        _name_by_digest(cluster, digests)
+        _provide(cluster)
+        bootstrap(cluster)
+        cluster.wait_applied(git.revision)
+        yield cluster
+
+
+def _name_by_digest(cluster: Cluster, digests: Mapping[str, str]) -> None:
+    """Where the tree names an image by its digest, name the digest of what stands in for it: no other can be pulled."""
+    renamed = {name: f"{name.partition('@')[0]}@{digest}" for name, digest in digests.items() if "@" in name}
+    if not renamed:
+        return
+    for file in cluster.tree.rglob("*.yaml"):
+        before = file.read_text("utf-8")
+        after = before
+        for name, new in renamed.items():
+            after = after.replace(name, new)
+        if after != before:
+            file.write_text(after, "utf-8")
+    cluster.git.commit("The digests of what stands in for the images")
+    cluster.node.say(f"{len(renamed)} images are named by the digests of what stands in for them")
+
+
+def bootstrap(cluster: Cluster) -> None:
+    """Install Flux and let it follow the branch, in the steps of `./gw flux bootstrap`."""
+    node, folder = cluster.node, cluster.tree / FLUX_FOLDER
+    node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / COMPONENTS_FILE))
+    node.wait("Flux's controllers are available", lambda: _available(node, SYNC_NAME))
+    node.apply([cluster.git.secret(SYNC_NAME, SYNC_NAME)])
+    node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / SYNC_FILE))
+
+
+def _available(node: Node, namespace: str) -> bool:
+    found = node.get("deployments", "--namespace", namespace)["items"]
+    return bool(found) and all(
+        any(
+            item["type"] == "Available" and item["status"] == "True"
+            for item in one.get("status", {}).get("conditions", ())
+        )
+        for one in found
+    )
+
+
+def _provide(cluster: Cluster) -> None:
+    """Have what a cluster has before Flux comes: namespaces, definitions, volumes, and its DNS.
+
+    Of Istio and cert-manager there are the definitions alone: nothing acts on their objects.
+    """
+    node = cluster.node
+    own = [item for item in of_the_cluster(cluster.environment) if not _is_flux(item)]
+    there = {item["metadata"]["name"] for item in node.get("namespaces")["items"]}
+    node.apply(item for item in own if item["kind"] == "Namespace" and item["metadata"]["name"] not in there)
+    node.apply(item for item in own if item["kind"] not in ("Namespace", "StorageClass"))
+    definitions = built.definitions()
+    node.apply(definitions)
+    # As with k3s's local-path, a claim gets its volume when a pod wants it.
+    late = {"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"}
+    classes = [item | late for item in own if item["kind"] == "StorageClass"]
+    node.apply([*classes, *_volumes(_claims(cluster.objects), classes)])
+    node.apply(_dns(cluster.git.host))
+    node.wait("DNS is available", lambda: _available(node, "kube-system"))
+    names = [f"crd/{item['metadata']['name']}" for item in definitions]
+    node.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+
+
+def _is_flux(item: Document) -> bool:
+    return SYNC_NAME in (item["metadata"]["name"], item["metadata"].get("namespace"))
+
+
+def _claims(objects: Iterable[Document]) -> Iterator[Document]:
+    """The claims of a tree, and those that its StatefulSets make."""
+    for item in objects:
+        if item["kind"] == "PersistentVolumeClaim":
+            yield item
+        elif item["kind"] == "StatefulSet":
+            yield from (item["spec"].get("volumeClaimTemplates") or []) * item["spec"].get("replicas", 1)
+
+
+def _volumes(claims: Iterable[Document], classes: Sequence[Document]) -> Iterator[Document]:
+    """A volume of each class for each claim: nobody makes volumes here when they are claimed."""
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NAME]}
+    for number, claim in enumerate(claims):
+        for storage in classes:
+            name = f"{storage['metadata']['name']}-{number}"
+            folder = FOLDER / "volumes" / name
+            folder.mkdir(parents=True)
+            yield {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": name},
+                "spec": {
+                    "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
+                    "accessModes": claim["spec"]["accessModes"],
+                    "storageClassName": storage["metadata"]["name"],
+                    "local": {"path": str(folder)},
+                    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+                },
+            }
+
+
+def _dns(git: str) -> list[Document]:
+    """CoreDNS as k3s runs it, with the label that policies name; the Git server's name leads to the node."""
+    labels = {"k8s-app": "kube-dns"}
+    metadata = {"name": "coredns", "namespace": "kube-system"}
+    rbac = "rbac.authorization.k8s.io"
+    corefile = f""".:53 {{
+  errors
+  health
+  ready
+  hosts {{
+    {ADDRESS} {git}
+    fallthrough
+  }}
+  kubernetes cluster.local in-addr.arpa ip6.arpa {{
+    pods insecure
+    fallthrough in-addr.arpa ip6.arpa
+  }}
+  cache 10
+}}
+"""
+    may = [
+        {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    ]
+    pod = {
+        "serviceAccountName": "coredns",
+        "priorityClassName": "system-cluster-critical",
+        "dnsPolicy": "Default",
+        "containers": [
+            {
+                "name": "coredns",
+                "image": COREDNS,
+                "args": ["-conf", "/etc/coredns/Corefile"],
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}},
+                "volumeMounts": [{"name": "corefile", "mountPath": "/etc/coredns"}],
+            }
+        ],
+        "volumes": [{"name": "corefile", "configMap": {"name": "coredns"}}],
+    }
+    ports = [{"name": f"dns-{way.lower()}", "port": 53, "protocol": way} for way in ("UDP", "TCP")]
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": "system:coredns"}
+    documents: dict[str, Document] = {
+        "ServiceAccount": {"metadata": metadata},
+        "ClusterRole": {"metadata": {"name": "system:coredns"}, "rules": may},
+        "ClusterRoleBinding": {
+            "metadata": {"name": "system:coredns"},
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount"} | metadata],
+        },
+        "ConfigMap": {"metadata": metadata, "data": {"Corefile": corefile}},
+        "Deployment": {
+            "metadata": metadata | {"labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+        },
+        "Service": {
+            "metadata": metadata | {"name": "kube-dns"},
+            "spec": {"clusterIP": str(DNS), "selector": labels, "ports": ports},
+        },
+    }
+    api = {"Deployment": "apps/v1", "ClusterRole": f"{rbac}/v1", "ClusterRoleBinding": f"{rbac}/v1"}
+    return [{"apiVersion": api.get(kind, "v1"), "kind": kind, **rest} for kind, rest in documents.items()]

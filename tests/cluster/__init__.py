@@ -1,0 +1,1 @@
+"""Scenarios in a real cluster: `./gw proof`. None of these files is called test_*, so `make test` leaves them alone."""

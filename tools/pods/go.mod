@@ -1,0 +1,3 @@
+module github.com/graphwiki/platform/tools/pods
+
+go 1.26
