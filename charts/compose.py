@@ -1,7 +1,11 @@
 """All of it together: the platform, every app and Flux, for every environment."""
 
+import inspect
+from collections.abc import Callable
 from functools import partial, reduce
 from operator import or_
+from pathlib import Path
+from typing import Any
 
 from cdk8s import App as CompiledApp
 
@@ -19,38 +23,46 @@ from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.explain import explained, first_line
 from synth.node import ahead, side_by_side
 from synth.overview import overview
 from synth.overview.page import README, page
 from synth.rules import check
 from synth.tree import Folder, Tree, render
 
+HERE = Path(__file__).parent.parent
+APPS_FILE = "charts/apps/__init__.py"
+ENVIRONMENTS_FILE = "facts/environments.py"
+
 MANY = 60
 """So many apps beyond the first environment's, and the others are compiled in processes of their own."""
 
 
-def folders(root: CompiledApp, environment: Environment) -> tuple[list[Folder], list[Provided]]:
+def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[list[Folder], list[Provided]]:
     """One environment's charts and the folders that they fill, and what its cluster has that no chart makes.
 
-    The folders are in the order in which Flux applies them.
+    Each chart is put into what `root` gives then. An app of cdk8s for each is the fastest: for every chart that it
+    writes down, cdk8s goes through all the charts that are in one app with it. The folders are in the order in which
+    Flux applies them.
 
     Raises:
-        DefinitionError: an app calls another one that is not there, or images.yaml has what nothing uses.
+        DefinitionError: APPS has what is no app, two apps have one name, an app calls another one that is not there,
+            or images.yaml has what no app uses.
     """
-    apps = [app(root, environment) for app in APPS]
+    apps = _apps(root, environment)
     connect(apps)
     for app in apps:
         app.finish()
     _check_images(environment, apps)
-    routes = [RancherRoute(root, environment)] if environment.rancher else []
+    routes = [RancherRoute(root(), environment)] if environment.rancher else []
     claims = [claim for app in apps for claim in app.claims] + [route.claim for route in routes]
-    flux = FluxSystem(root, environment)
+    flux = FluxSystem(root(), environment)
     filled = [
         Folder(FLUX_FOLDER, flux, flux.file_names, flux.external_files(), flux.patches),
-        Folder("platform/priorities", Priorities(root)),
-        Folder("platform/mesh", Mesh(root, environment)),
-        *([Folder("platform/certificates", Certificates(root, environment.tls, claims))] if environment.tls else []),
-        Folder("platform/gateway", IngressGateway(root, claims, tls=environment.tls is not None)),
+        Folder("platform/priorities", Priorities(root())),
+        Folder("platform/mesh", Mesh(root(), environment)),
+        *([Folder("platform/certificates", Certificates(root(), environment.tls, claims))] if environment.tls else []),
+        Folder("platform/gateway", IngressGateway(root(), claims, tls=environment.tls is not None)),
         *(Folder("platform/rancher", route) for route in routes),
         *(Folder(f"apps/{app.name}", app) for app in apps),
     ]
@@ -63,6 +75,7 @@ def compile_platform(dist: str | None = None) -> Tree:
     Raises:
         DefinitionError: rules are violated; every violation of every environment is a line.
     """
+    _check_lists()
     _check_distinct()
     works = [partial(_compiled, environment, dist) for environment in ENVIRONMENTS]
     many = len(APPS) * (len(ENVIRONMENTS) - 1) >= MANY
@@ -78,14 +91,20 @@ def compile_platform(dist: str | None = None) -> Tree:
 
 def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[str]]:
     """One environment's tree, and its violations; where it has none, cdk8s's own output is in `dist`."""
-    root = CompiledApp(outdir=f"{dist}/{environment.name}" if dist else None)
+    roots: list[CompiledApp] = []
+
+    def root() -> CompiledApp:
+        roots.append(CompiledApp(outdir=f"{dist}/{environment.name}" if dist else None))
+        return roots[-1]
+
     filled, given = folders(root, environment)
     tree = render(environment.path, filled, source="charts/compose.py", minor=environment.minor)
     violations = [str(violation) for violation in check(tree, given)]
     if violations:
         return tree, violations
     if dist:
-        root.synth()
+        for made in roots:
+            made.synth()
     tree = _with_page(tree, environment)
     for file in tree.files.values():
         file.text()  # Where other cores help, they write this as well.
@@ -97,6 +116,66 @@ def _with_page(tree: Tree, environment: Environment) -> Tree:
     title = f"What runs in {environment.name}"
     about = page(overview(tree.objects(), environment.path), title, source="charts/compose.py")
     return Tree({**tree.files, f"{environment.path}/{README}": about}, tree.external)
+
+
+def _apps(root: Callable[[], CompiledApp], environment: Environment) -> list[App]:
+    """The apps of an environment, each in what `root` gives.
+
+    Raises:
+        DefinitionError: something in APPS makes no app, or two apps have one name.
+    """
+    makers: dict[str, Callable[..., App]] = {}
+    apps = []
+    for make in APPS:
+        app = _made(make, root(), environment)
+        other = makers.get(app.name)
+        if other is make:
+            raise DefinitionError(f"{APPS_FILE}: {_called(make)} is in APPS twice: leave one out")
+        if other:
+            raise DefinitionError(
+                f"two apps are called {app.name}, {_called(other)} and {_called(make)}: an app has a name and a "
+                f"namespace of its own, give one of them another ({_place(make)})"
+            )
+        makers[app.name] = make
+        apps.append(app)
+    return apps
+
+
+def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
+    """The app that something in APPS makes.
+
+    Raises:
+        DefinitionError: it makes none.
+    """
+    if not callable(make) or (inspect.isclass(make) and not issubclass(make, App)):
+        raise DefinitionError(
+            f"{APPS_FILE}: {_called(make)} is in APPS and is no app: name a class that derives from App, without quotes"
+        )
+    try:
+        app = make(root, environment)
+    except Exception as error:
+        if explained(error, HERE):
+            raise
+        raise DefinitionError(
+            f"{_called(make)} cannot be made, {first_line(error)}: begin it with def __init__(self, scope: Construct, "
+            f"environment: Environment) and super().__init__(scope, name, environment) ({_place(make)})"
+        ) from error
+    if not isinstance(app, App):
+        raise DefinitionError(f"{_called(make)} gives {_called(app)}, which is no app: return one ({_place(make)})")
+    return app
+
+
+def _called(thing: object) -> str:
+    return getattr(thing, "__name__", None) or repr(thing)
+
+
+def _place(make: Callable[..., App]) -> str:
+    """Where something that makes an app is written."""
+    try:
+        file, line = inspect.getfile(make), inspect.getsourcelines(make)[1]
+    except (OSError, TypeError):
+        return APPS_FILE
+    return f"{Path(file).relative_to(HERE).as_posix()} line {line}"
 
 
 def _check_images(environment: Environment, apps: list[App]) -> None:
@@ -114,6 +193,28 @@ def _check_images(environment: Environment, apps: list[App]) -> None:
             )
 
 
+def _check_lists() -> None:
+    """Without its comma, `(LOCAL,)` is LOCAL alone.
+
+    Raises:
+        DefinitionError: APPS or ENVIRONMENTS is no list, or an environment is none.
+    """
+    for name, listed, file, example in (
+        ("APPS", APPS, APPS_FILE, "GraphWiki"),
+        ("ENVIRONMENTS", ENVIRONMENTS, ENVIRONMENTS_FILE, "LOCAL"),
+    ):
+        if not isinstance(listed, tuple | list):
+            raise DefinitionError(f"{file}: {name} is no list: write a comma behind each, as in ({example},)")
+    if not ENVIRONMENTS:
+        raise DefinitionError(f"{ENVIRONMENTS_FILE}: ENVIRONMENTS is empty: name the clusters to compile for")
+    for environment in ENVIRONMENTS:
+        if not isinstance(environment, Environment):
+            raise DefinitionError(
+                f"{ENVIRONMENTS_FILE}: {_called(environment)} is in ENVIRONMENTS and is no Environment: name one, "
+                "without quotes"
+            )
+
+
 def _check_distinct() -> None:
     """Two environments with one folder would overwrite each other, with one context be one cluster.
 
@@ -125,7 +226,7 @@ def _check_distinct() -> None:
         for value in values:
             if not value or values.count(value) > 1:
                 names = ", ".join(e.name for e in ENVIRONMENTS if getattr(e, fact) == value)
-                raise DefinitionError(f"facts/environments.py: {fact} {value!r} of {names}: give each one of its own")
+                raise DefinitionError(f"{ENVIRONMENTS_FILE}: {fact} {value!r} of {names}: give each one of its own")
 
 
 def _placed(sentence: str, environments: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +11,8 @@ from synth import ROOT, DefinitionError, ToolError
 DEFINITION = ("charts", "facts")
 PACKAGES = (".venv", "imports")
 FORMS = "synth.forms"
+CALLED = r"([\w.]+?)(?:\.__init__)?"
+"""How Python names what is called in an error: a class, a function, or `Class.method`."""
 
 
 def explained(error: BaseException, root: Path = ROOT) -> DefinitionError | ToolError | None:
@@ -91,27 +94,41 @@ def _first_sentence(error: BaseException, root: Path) -> str:
         return f"sys.exit({error.code!r}) would end the compile here: raise an error that says what is wrong"
     if isinstance(error, KeyError):
         return f"there is no {text} among the keys"
-    if isinstance(error, AttributeError) and text == error.name:
-        return f"{getattr(error.obj, '__name__', error.obj)} has no {text}"
+    if isinstance(error, AttributeError) and error.name:
+        return _about_attributes(error, error.name)
     return _about_arguments(text, error, root) or _about_types(text) or text
 
 
 def _about_arguments(text: str, error: BaseException, root: Path) -> str | None:
     """What Python says of a call with too little, too much or something unknown, as a sentence about what is called."""
-    if missing := re.fullmatch(r"(\w+)(?:\.\w+)?\(\) missing \d+ required .*arguments?: (.+)", text):
+    if missing := re.fullmatch(rf"{CALLED}\(\) missing \d+ required .*arguments?: (.+)", text):
         return f"{missing[1]} needs {missing[2].replace(chr(39), '')}: write that as well"
-    if many := re.match(r"(\w+)(?:\.\w+)?\(\) takes (?:from \d+ to )?(\d+) positional arguments? but", text):
-        return f"{many[1]} takes {int(many[2]) - 1} values without a name: write the others as name=value"
-    unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    if many := re.match(rf"{CALLED}\(\) takes (?:from \d+ to )?(\d+) positional arguments? but", text):
+        count = int(many[2]) - ("." in text.partition("(")[0])
+        values = f"{count or 'no'} value{'s' * (count != 1)}"
+        return f"{many[1]} takes {values} without a name: write the others as name=value"
+    unknown = re.search(rf"{CALLED}\(\) got an unexpected keyword argument '(\w+)'", text)
     if unknown is None:
         return None
-    import difflib
-
     name, field = unknown.groups()
     fields = _fields(name, error, root)
-    near = difflib.get_close_matches(field, fields, n=1)
-    right = f"did you mean {near[0]}?" if near else f"it has {', '.join(fields)}"
-    return f"{name} has no field {field}: {right}"
+    listed = f": it has {', '.join(fields)}" if fields else ""
+    return f"{name} has no field {field}{_meant(field, fields) or listed}"
+
+
+def _about_attributes(error: AttributeError, name: str) -> str:
+    """What Python says of a name that a thing does not have, without its words for classes and objects."""
+    thing = error.obj
+    called = getattr(thing, "__name__", None) or ("None" if thing is None else type(thing).__name__)
+    return f"{called} has no {name}{_meant(name, [known for known in dir(thing) if known[0] != '_'])}"
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """The end of a sentence about a name that is not among those that there are, where one of them is like it."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _about_types(text: str) -> str | None:
@@ -120,9 +137,7 @@ def _about_types(text: str) -> str | None:
         wanted = re.sub(r"[()]|, NoneType", "", wrong[2])
         return f"{wrong[1]} must be {WORDS.get(wanted, wanted)}, and is {WORDS.get(wrong[3], wrong[3])}"
     if twice := re.fullmatch(r"There is already a Construct with name '(.*)' in (.+)", text):
-        if twice[2] == "App":
-            return f"two charts are called {twice[1]}: an app has a name and a namespace of its own, give one another"
-        return f"two things are called {twice[1]} in {twice[2]}: give one another name"
+        return f"two things are called {twice[1]} in {twice[2]}: give one of them another name"
     return None
 
 

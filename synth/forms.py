@@ -230,7 +230,8 @@ def _fits(hint: Any, value: object) -> bool:
 def _mistaken(options: Sequence[Any], value: object) -> str:
     """What is wrong with a value that is of none of these types, and what would be right."""
     wanted = [_plain(option) for option in options if option not in (None, type(None))]
-    nouns = " and ".join(f"no {_noun(option)}" for option in wanted)
+    names = [_noun(option) for option in wanted]
+    nouns = f"no {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}"
     if value is None:
         return f"is {nouns}: write one"
     return f"is {nouns}: {_remedy(wanted, value)}"
@@ -255,9 +256,12 @@ def _remedy(wanted: Sequence[Any], value: object) -> str:
     first = wanted[0]
     members = list(first) if inspect.isclass(first) and issubclass(first, Enum) else []
     number = first in (int, float)
+    listed = next((option for option in wanted if _is_list(option)), None)
+    in_brackets = isinstance(value, list | tuple) and value and all(_fits(first, item) for item in value)
     known = (
         (str in wanted and isinstance(value, int | float), "put it in quotes"),
-        (any(map(_is_list, wanted)), f"put it in brackets, as in {_listed(value)}"),
+        (listed, f"put it in brackets, as in {_listed(listed, value)}"),
+        (in_brackets, "write it without brackets"),
         (any(map(_is_mapping, wanted)), "write {name: value}"),
         (number and isinstance(value, str) and value.isdecimal(), "write it without quotes"),
         (number, "write digits alone"),
@@ -265,16 +269,28 @@ def _remedy(wanted: Sequence[Any], value: object) -> str:
         (first is str, "write one, in quotes"),
         (bool(members), f"write {' or '.join(f'{type(member).__name__}.{member.name}' for member in members)}"),
     )
-    return next((text for holds, text in known if holds), None) or f"write {_noun(first)}({_wanted(first)})"
+    return next((text for holds, text in known if holds), None) or f"write {_example(first)}"
 
 
-def _listed(value: object) -> str:
-    return str(value.split()) if isinstance(value, str) else f"[{_shown(value)}]"
+def _listed(hint: Any, value: object) -> str:
+    """A value as the only one of a list, or what belongs into the list where that is something else."""
+    item = _plain(get_args(hint)[0]) if get_args(hint) else object
+    if not _fits(item, value):
+        return f"[{_example(item)}]"
+    if isinstance(value, str):
+        return str(value.split() or [value])
+    return f"[{_shown(value)}]"
+
+
+def _example(kind: Any) -> str:
+    return {str: "'text'", int: "1"}.get(kind) or f"{_noun(kind)}({_wanted(kind)})"
 
 
 def _wanted(kind: Any) -> str:
     """What a class has to be given, or may be given first."""
-    parameters = list(inspect.signature(kind).parameters.values()) if inspect.isclass(kind) else []
+    # A class of jsii's is called by way of another one, which takes everything.
+    makes = kind.__init__ if inspect.isclass(kind) else None
+    parameters = list(inspect.signature(makes).parameters.values())[1:] if makes else []
     needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     return ", ".join(needed or [parameter.name for parameter in parameters][:1])
 
@@ -284,8 +300,12 @@ LONG = 60
 
 def _shown(value: object) -> str:
     """A value as its author wrote it, or what it is where that would be long."""
+    if inspect.isclass(value):
+        return f"the class {value.__name__}"
     name = getattr(value, "name", None)
     text = repr(value)
     if len(text) <= LONG and not text.startswith("<"):
         return text
+    if isinstance(value, list | tuple) and value:
+        return f"[{_shown(value[0])}{', ...' if len(value) > 1 else ''}]"
     return f"{type(value).__name__} {name}" if isinstance(name, str) else f"of class {type(value).__name__}"

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Protocol
 
 from synth import DefinitionError
+from synth.explain import first_line
 from synth.manifest import Document, dump, load, ordered
 from synth.node import to_json
 from synth.patches import misfits
@@ -23,6 +24,9 @@ SHORT_NAMES = {
     "PersistentVolumeClaim": "pvc",
     "PodDisruptionBudget": "pdb",
 }
+
+IDENTITY: Mapping[str, type] = {"apiVersion": str, "kind": str, "metadata": dict}
+"""What every object has."""
 
 # What must be there before what: namespaces, then what pods need, then pods, then what leads to them.
 APPLY_ORDER = (
@@ -236,8 +240,10 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
             )
         files[path] = file
 
-    for folder, objects in zip(folders, to_json(folder.chart for folder in folders), strict=True):
-        module = _module(folder.chart)
+    written = to_json(folder.chart for folder in folders)
+    for folder in folders:
+        module = module_of(folder.chart)
+        objects = _objects(written, folder.path, module)
         if not all(FOLDER_NAME.fullmatch(part) for part in folder.path.split("/")):
             raise DefinitionError(
                 f"{folder.path} is no folder for deploy/: use lower case letters, digits, - and . in its name "
@@ -256,7 +262,30 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
     return Tree(files, external)
 
 
-def _module(chart: Chart) -> str:
+def _objects(written: Iterator[list[Any]], folder: str, module: str) -> list[Document]:
+    """The next chart's objects.
+
+    Raises:
+        DefinitionError: cdk8s cannot write them down, or one is without what every object has.
+    """
+    try:
+        objects = next(written)
+    except RuntimeError as error:
+        # https://github.com/cdk8s-team/cdk8s-core/blob/2.x/src/api-object.ts
+        text = first_line(error).removeprefix("Error: ")
+        at = re.fullmatch(r"Failed serializing construct at path '(?:.*/)?(.+)' with name '(.*?)': (.*)", text)
+        what, why = (f"{at[1]}, called {at[2]},", at[3]) if at else ("an object", text)
+        raise DefinitionError(f"{folder}: {what} cannot be written down by cdk8s, {why} ({module})") from error
+    for document in objects:
+        for key, kind in IDENTITY.items():
+            if not isinstance(document.get(key), kind):
+                what = f"{document.get('kind', 'an object')} {document.get('metadata', {}).get('name', '')}".strip()
+                raise DefinitionError(f"{folder}: {what} has lost its {key}: look at what is patched there ({module})")
+    return objects
+
+
+def module_of(chart: object) -> str:
+    """The file of a chart's class from the repository's root, `charts/apps/graphwiki.py`."""
     return type(chart).__module__.replace(".", "/") + ".py"
 
 

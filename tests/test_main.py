@@ -53,8 +53,8 @@ def workshop(kept: Kept) -> Iterator[Workshop]:
         (
             "charts/apps/test_app.py",
             ('scope, "test-app"', 'scope, "graphwiki"'),
-            "two charts are called graphwiki: an app has a name and a namespace of its own, give one another "
-            "(charts/apps/graphwiki.py line ",
+            "two apps are called graphwiki, AppForTests and GraphWiki: an app has a name and a namespace of its own, "
+            "give one of them another (charts/apps/graphwiki.py line ",
         ),
         (
             "charts/apps/__init__.py",

@@ -19,6 +19,7 @@ from synth import DefinitionError
 from synth.cluster import Provided
 from synth.forms import Form, LetterFirst, formed
 from synth.quantity import as_quantity, quantity
+from synth.tree import module_of
 
 if TYPE_CHECKING:
     from charts.shapes.route import Route
@@ -151,18 +152,18 @@ def connect(apps: Sequence[App]) -> None:
     """Put together what concerns several apps: who calls whom, and whose paths belong to whose host.
 
     Raises:
-        DefinitionError: a workload calls one that is not there, or has paths of a host that nobody has.
+        DefinitionError: a workload calls one that is not there or cannot be called, or has paths of a host that nobody
+            has.
     """
     named: dict[str, list[Workload]] = {}
     for workload in (workload for app in apps for workload in app.workloads):
         named.setdefault(workload.name, []).append(workload)
         named.setdefault(f"{workload.app.name}/{workload.name}", []).append(workload)
     for workload in (workload for app in apps for workload in app.workloads):
+        called: list[Workload] = []
         for name in workload.pod.calls:
-            targets = named.get(name, [])
-            if len(targets) != 1:
-                raise DefinitionError(_no_target(workload.name, name, targets, named))
-            workload.call(targets[0])
+            called.append(_called(workload, name, named, called))
+            workload.call(called[-1])
     routes = [route for app in apps for route in app.routes]
     owners = {host: route for route in routes for host in route.virtual_services}
     for route in routes:
@@ -170,14 +171,23 @@ def connect(apps: Sequence[App]) -> None:
             if host not in owners:
                 raise DefinitionError(
                     f"{route.workload.name} serves {', '.join(route.paths)} of {host}, a host that no app has: there "
-                    f"are {', '.join(owners) or 'none'}"
+                    f"are {', '.join(owners) or 'none'} ({module_of(route.workload.app)})"
                 )
             route.share(owners[host], host)
 
 
-def _no_target(caller: str, name: str, targets: Sequence["Workload"], named: Mapping[str, object]) -> str:
-    if targets:
-        full = " or ".join(f"{target.app.name}/{target.name}" for target in targets)
-        return f"{caller} calls {name}, of which there are several: write {full}"
-    known = ", ".join(known for known in named if "/" not in known)
-    return f"{caller} calls {name}, but there is no such workload: there are {known}"
+def _called(
+    caller: "Workload", name: str, named: Mapping[str, Sequence["Workload"]], before: Sequence["Workload"]
+) -> "Workload":
+    """The workload that another one calls by a name, when it calls those `before` already."""
+    found = named.get(name, [])
+    if not found:
+        problem = f"but there is no such workload: there are {', '.join(known for known in named if '/' not in known)}"
+    elif len(found) > 1:
+        full = " or ".join(f"{target.app.name}/{target.name}" for target in found)
+        problem = f"of which there are several: write {full}"
+    elif found[0] in before:
+        problem = "and names it twice: leave one out"
+    else:
+        return found[0]
+    raise DefinitionError(f"{caller.name} calls {name}, {problem} ({module_of(caller.app)})")

@@ -12,7 +12,7 @@ from charts.shapes.storage import Mount, SecretKey
 from charts.shapes.typed import int_or_string, quantities
 from facts.environments import Environment
 from facts.images import Image
-from synth.forms import FilePath, Form, PortName, PortNumber, Variable, formed, named, within
+from synth.forms import FilePath, Form, HostLabel, PortName, PortNumber, Variable, formed, named, within
 from synth.images import LATEST
 from synth.names import LABEL
 
@@ -62,7 +62,7 @@ class Port:
     number: PodPort
     name: PortName = "http"
     service: ServicePort = 0
-    host: str | None = None
+    host: HostLabel | None = None
     gateway: PortNumber | None = None
 
     def __post_init__(self) -> None:

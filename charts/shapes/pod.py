@@ -119,6 +119,10 @@ class Pod:
         _check_distinct(containers[0].name, "containers", [container.name for container in self.all_containers])
         _check_distinct(containers[0].name, "ports", [port.name for port in self.ports])
         _check_distinct(containers[0].name, "ports", [str(port.number) for port in self.ports])
+        places = [f"{place.host or place.addresses[0]}, port {place.port}" for place in self.outside]
+        for place in places:
+            if places.count(place) > 1:
+                raise ValueError(f"the pod of {containers[0].name} names outside {place}, twice: leave one out")
 
     @property
     def all_containers(self) -> tuple[Container, ...]:

@@ -68,7 +68,7 @@ class Volume:
         if shared and not (storage_class or environment.shared_storage_class):
             raise ValueError(
                 f"volume {name} cannot be shared: {environment.name} has no shared_storage_class, one whose volumes "
-                "several nodes can mount"
+                "several nodes can mount: name it in facts/environments.py"
             )
         own = environment.shared_storage_class if shared else environment.storage_class
         self.claim = Claim(name, size, storage_class or own, shared)
@@ -135,10 +135,12 @@ def _text(name: str, path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        there = ", ".join(sorted(file.name for file in path.parent.glob("*") if file.suffix == path.suffix)) or "none"
+        beside = sorted(file.name for file in path.parent.glob("*") if file.suffix == path.suffix and file.is_file())
         raise ValueError(
-            f"{name} has the file {path.name}, which is not there: of that sort there are {there}"
+            f"{name} has the file {path.name}, which is not there: of that sort there are {', '.join(beside) or 'none'}"
         ) from None
+    except IsADirectoryError:
+        raise ValueError(f"{name} has the file {path.name}, which is a folder: name each file in it") from None
     except UnicodeDecodeError:
         raise ValueError(f"{name} has the file {path.name}, which is no text: put it into the image") from None
 

@@ -30,7 +30,9 @@ from imports.io.istio.security import (
     AuthorizationPolicySpecRulesFromSource,
     AuthorizationPolicySpecSelector,
 )
+from synth import DefinitionError
 from synth.cluster import Provided
+from synth.tree import module_of
 
 API_PORTS = (443, 6443)
 """Where an API server is, behind the Service `kubernetes` and on its own nodes."""
@@ -52,8 +54,8 @@ class Workload:
     workload derive from it.
 
     Raises:
-        ValueError: an image is not as the environment wants it, a container cannot be asked, or a volume is another
-            node's.
+        ValueError: another workload of the app has its name, an image is not as the environment wants it, a container
+            cannot be asked, or a volume is another node's.
     """
 
     serves: ClassVar[bool] = True
@@ -68,6 +70,8 @@ class Workload:
         self.labels = {NAME_LABEL: name}
         self.authorization: AuthorizationPolicy | None = None
         self._has_callers = behind_gateway
+        if any(other.name == name for other in app.workloads):
+            raise ValueError(f"{app.name} has two workloads called {name}: give one of them another name")
         for container in pod.all_containers:
             container.check_image(app.environment)
         for container in pod.containers if self.serves else ():
@@ -110,10 +114,12 @@ class Workload:
         """Let this workload's pods call another's: the policies of both, for the network and for the mesh.
 
         Raises:
-            ValueError: the other one offers nothing to call.
+            DefinitionError: the other one offers nothing to call.
         """
         if target.authorization is None:
-            raise ValueError(f"{self.name} calls {target.name}, which has no port: leave it out of calls")
+            raise DefinitionError(
+                f"{self.name} calls {target.name}, which has no port: leave it out of calls ({module_of(self.app)})"
+            )
         ports = [port.number for port in target.pod.ports]
         self.app.network_policy(
             self._policy_name(f"allow-to-{target.name}"),

@@ -60,7 +60,8 @@ def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
         if name and not cluster.find("StorageClass", "", name):
             yield Violation(
                 item,
-                f"wants StorageClass {name}, {cluster.unknown('StorageClass', '')}",
+                f"wants StorageClass {name}, {cluster.unknown('StorageClass', '')}; those of a cluster are facts of "
+                "its environment, storage_class and shared_storage_class, in facts/environments.py",
             )
 
 

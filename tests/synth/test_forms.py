@@ -38,6 +38,7 @@ class Shape:
     weight: float = 1
     tags: Sequence[str] = ()
     steps: tuple[Even, ...] = ()
+    sizes: Sequence[Size] = ()
     texts: Mapping[Annotated[str, matches(r"\w+", "is no key: write letters")], str | Size] = field(
         default_factory=dict
     )
@@ -81,7 +82,7 @@ def test_what_is_of_its_form_is_taken(given: dict[str, Any]) -> None:
         ({"corners": None}, "corners None is no whole number: write one"),
         ({"label": "A"}, "label 'A' is no label: write small letters"),
         ({"label": 1}, "label 1 is no text: put it in quotes"),
-        ({"label": ["a"]}, r"label \['a'\] is no text: write one, in quotes"),
+        ({"label": ["a"]}, r"label \['a'\] is no text: write it without brackets"),
         ({"size": 3}, r"size 3 is no Size: write Size\(width, height\)"),
         ({"size": Colour.RED}, r"size Colour RED is no Size: write Size\(width, height\)"),
         ({"colour": "red"}, "colour 'red' is no Colour: write Colour.RED or Colour.BLUE"),
@@ -95,8 +96,14 @@ def test_what_is_of_its_form_is_taken(given: dict[str, Any]) -> None:
         ({"steps": (2, 3)}, "steps 3 is odd: write an even one"),
         ({"texts": ["a"]}, r"texts \['a'\] is no mapping: write {name: value}"),
         ({"texts": {"a b": "c"}}, "texts 'a b' is no key: write letters"),
-        ({"texts": {"a": False}}, r"texts\['a'\] False is no text and no Size: put it in quotes"),
-        ({"texts": {"a": Board()}}, r"texts\['a'\] Board board is no text and no Size"),
+        ({"texts": {"a": False}}, r"texts\['a'\] False is no text or Size: put it in quotes"),
+        ({"texts": {"a": Board()}}, r"texts\['a'\] Board board is no text or Size"),
+        ({"size": [Size(1, 2)]}, r"size \[Size\(width=1, height=2\)\] is no Size: write it without brackets"),
+        ({"size": [Size(10**30, 10**30)]}, r"size \[of class Size\] is no Size: write it without brackets"),
+        ({"size": Size}, r"size the class Size is no Size: write Size\(width, height\)"),
+        ({"sizes": "a"}, r"sizes 'a' is no list: put it in brackets, as in \[Size\(width, height\)\]"),
+        ({"tags": ""}, r"tags '' is no list: put it in brackets, as in \[''\]"),
+        ({"tags": 3}, r"tags 3 is no list: put it in brackets, as in \['text'\]"),
     ],
 )
 def test_what_is_not_is_told_by_its_name(given: dict[str, Any], sentence: str) -> None:

@@ -13,6 +13,16 @@ MODULE = "tests/synth/test_tree.py"
 EXTERNAL = External("# Version: 1", "make components")
 
 
+class Unwritable:
+    """A chart of which cdk8s says `said` instead of giving its objects."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def to_json(self) -> list[Any]:
+        raise RuntimeError(self.said)
+
+
 class Listed:
     """A chart that gives the objects it was made with."""
 
@@ -189,3 +199,32 @@ def test_two_environments_may_not_share_a_path() -> None:
     tree = rendered(Folder("apps/wiki", Listed(thing("Service"))))
     with pytest.raises(DefinitionError, match=r"deploy/apps/wiki/service.yaml belongs to two environments"):
         tree | tree
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            "Error: Failed serializing construct at path 'wiki/deployment-wiki' with name 'wiki': TypeError: no x\n"
+            "    at ApiObject.toJson (/lib/api-object.js:164:19)",
+            "apps/wiki: deployment-wiki, called wiki, cannot be written down by cdk8s, TypeError: no x (",
+        ),
+        (
+            "TypeError: obj.ports?.map is not a function",
+            "apps/wiki: an object cannot be written down by cdk8s, TypeError: obj.",
+        ),
+    ],
+)
+def test_what_cdk8s_cannot_write_down_is_told_with_its_chart(said: str, sentence: str) -> None:
+    with pytest.raises(DefinitionError) as told:
+        rendered(Folder("apps/wiki", Unwritable(said)))
+    assert str(told.value).startswith(sentence)
+    assert str(told.value).endswith("(tests/synth/test_tree.py)")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("key", ["apiVersion", "kind", "metadata"])
+def test_an_object_that_has_lost_what_every_one_has_is_told(key: str) -> None:
+    lost = {name: value for name, value in thing("Service").items() if name != key}
+    with pytest.raises(DefinitionError, match=rf"^apps/wiki: .+ has lost its {key}: look at what is patched there"):
+        rendered(Folder("apps/wiki", Listed(lost)))

@@ -10,6 +10,7 @@ from charts.shapes import (
     App,
     CronJob,
     Health,
+    Outside,
     OwnVolume,
     Pod,
     Range,
@@ -220,8 +221,32 @@ class TestCalls:
             Worker(app, "a", pod=Pod(container("a", health=ASKED), calls=["b"]))
             Worker(app, "b", pod=Pod(container("b", health=ASKED)))
 
-        with pytest.raises(ValueError, match="a calls b, which has no port: leave it out of calls"):
+        with pytest.raises(DefinitionError, match="a calls b, which has no port: leave it out of calls"):
             compiled(caller)
+
+    def test_one_that_is_named_twice_is_told(self) -> None:
+        def caller(*calls: str) -> Filled:
+            return lambda app: Worker(app, "reader", pod=Pod(container("reader", health=ASKED), calls=calls))
+
+        news: dict[str, Filled] = {"news": lambda app: WebApp(app, host="news", pod=pod())}
+        for name in ("news", "news/news"):
+            with pytest.raises(DefinitionError, match=f"reader calls {name}, and names it twice: leave one out"):
+                compiled(caller("news", name), beside=news)
+
+
+def test_two_workloads_of_one_name_are_told() -> None:
+    def two(app: App) -> None:
+        WebApp(app, host="blog", pod=pod())
+        Worker(app, "blog", pod=pod())
+
+    with pytest.raises(ValueError, match="blog has two workloads called blog: give one of them another name"):
+        compiled(two)
+
+
+def test_a_place_outside_that_is_named_twice_is_told() -> None:
+    twice = [Outside("api.example.com"), Outside("api.example.com", protocol="TCP")]
+    with pytest.raises(ValueError, match=r"the pod of blog names outside api\.example\.com, port 443, twice"):
+        Pod(container(), outside=twice)
 
 
 def test_the_namespace_is_closed_and_restricted() -> None:

@@ -54,7 +54,7 @@ def test_variables_keep_their_order_and_secret_ones_come_from_a_secret() -> None
 
 @pytest.mark.parametrize("value", [False, 1, 0.5])
 def test_a_variable_that_is_no_text_is_told_to_be_quoted(value: Any) -> None:
-    sentence = rf"^Container blog: variables\['X'\] {value!r} is no text and no SecretKey: put it in quotes$"
+    sentence = rf"^Container blog: variables\['X'\] {value!r} is no text or SecretKey: put it in quotes$"
     with pytest.raises(TypeError, match=sentence):
         pod(variables={"X": value})
 
