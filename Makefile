@@ -9,7 +9,7 @@ READY := $(VENV)/.ready node_modules/.ready
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synth check test slowtest cluster-test lint verify format bench imports lock clean
+.PHONY: help setup synth check test slowtest right cluster-test lint verify format bench imports lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -31,6 +31,9 @@ test: $(READY) ## run the tests, but for the slow ones
 
 slowtest: $(READY) ## run the slow tests: what OpenTofu and the judges of make verify say, and both corpora in full
 	@$(PY) -m pytest -n auto --dist worksteal -m slow
+
+right: $(READY) ## take right edits, many at once, through the whole gate in copies of the project
+	@$(PY) -m tests.right.batch
 
 cluster-test: $(READY) ## let Flux apply what is committed in a real cluster, and try every scenario (Linux, as root)
 	@$(PY) -m scripts proof

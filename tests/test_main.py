@@ -198,6 +198,7 @@ def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Worksho
     assert "gotk-components.yaml: not the pinned version's: `./gw refresh flux` makes it" in told.out
 
 
+@pytest.mark.slow
 def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
     ended = workshop.run(sys.executable, "main.py", JSII_RUNTIME_PACKAGE_CACHE_ROOT="/dev/null")
     assert ended.code == 3
@@ -205,6 +206,7 @@ def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_compiler_is_not_blamed_on_a_chart(workshop: Workshop) -> None:
     workshop.edit(
         "synth/tree.py", "    return type(chart).__module__", "    return chart.nothing  # type(chart).__module__"
@@ -247,6 +249,7 @@ def test_cdk8s_synth_publishes_and_leaves_its_own_output_in_dist(workshop: Works
     assert workshop.deployed() == before
 
 
+@pytest.mark.slow
 def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Workshop) -> None:
     workshop.edit("charts/apps/graphwiki.py", "port=8000", "port=80")
     ended = workshop.run(".venv/bin/cdk8s", "synth")
@@ -277,6 +280,7 @@ def _old_node(folder: Path) -> Path:
     return old
 
 
+@pytest.mark.slow
 def test_an_old_node_on_the_path_is_never_started(workshop: Workshop) -> None:
     old = _old_node(workshop.root)
     ended = workshop.run(sys.executable, "main.py", PATH=f"{old}:{os.environ['PATH']}", JSII_NODE=str(old / "node"))
@@ -285,6 +289,7 @@ def test_an_old_node_on_the_path_is_never_started(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_output_does_not_depend_on_the_machine(workshop: Workshop) -> None:
     before = workshop.deployed()
     for path in (workshop.root / "deploy").rglob("*.yaml"):

@@ -73,7 +73,7 @@ def test_a_secret_as_it_says_compiles(tmp_path: Path) -> None:
     workshop.edit(module, imports, f"{imports}Secret, ")
     workshop.edit(module, "        wiki = Container(\n", f"        {word}\n        wiki = Container(\n")
     workshop.edit(module, "            variables={\n", f"            variables={{\n                {variable},\n")
-    ended = workshop.synth()
+    ended = workshop.compile()
     assert ended.code == 0, ended.err
     (deployment,) = load(workshop.deployed()[f"apps/{namespace}/deployment.yaml"].decode())
     variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]

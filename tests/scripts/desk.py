@@ -39,11 +39,11 @@ class Desk:
         cleared = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "GRAPHWIKI_SRC")}
         return {**cleared, "PATH": self.tools.path, "GRAPHWIKI_SRC": str(self.checkout)}
 
-    def run(self, *arguments: str, answer: str = "") -> Ended:
+    def run(self, *arguments: str, answer: str = "", **variables: str) -> Ended:
         """A command in this process; what its tools themselves print goes to the real standard output and error."""
         out, err = io.StringIO(), io.StringIO()
         with (
-            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch.dict(os.environ, self.environment | variables, clear=True),
             mock.patch.object(sys, "stdin", io.StringIO(answer)),
             contextlib.chdir(ROOT),
             contextlib.redirect_stdout(out),

@@ -34,7 +34,7 @@ from tests.deployed import APPS
 from tests.environments import EXAMPLE
 from tests.scripts.desk import TOFU, TOOLS, Desk
 from tests.stand_ins import StandIns
-from tests.workshop import Ended, Workshop
+from tests.workshop import Ended
 
 VERSIONS = {
     "tofu": "print('OpenTofu v1.12.6')",
@@ -141,17 +141,9 @@ def test_where_flux_cannot_what_to_do_is_said_for_that_cluster(desk: Desk, comma
 )
 def test_a_missing_tool_is_named_with_version_and_place(desk: Desk, command: str, tool: str, where: str) -> None:
     (desk.tools.folder / tool).unlink()
-    environment = {**desk.environment, "PATH": str(desk.tools.folder)}
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts", *COMMANDS[command]],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 3
-    last = done.stderr.splitlines()[-1]
+    ended = Desk(StandIns(desk.tools.folder, system=""), desk.checkout).run(*COMMANDS[command])
+    assert ended.code == 3
+    last = ended.err.splitlines()[-1]
     assert last.startswith(f"{tool} is not on PATH: install ")
     assert where in last
 
@@ -202,13 +194,14 @@ def test_down_of_a_cluster_that_was_never_made_forgets_nothing(desk: Desk) -> No
         ("k/one", f"{ROOT}/k/one"),
     ],
 )
-def test_terraform_writes_the_context_where_kubectl_looks(desk: Desk, kubeconfig: str, file: str) -> None:
+def test_terraform_writes_the_context_where_kubectl_looks(
+    desk: Desk, kubeconfig: str, file: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     variables = "'TF_VAR_kubeconfig', 'TF_VAR_cluster_name'"
     desk.tools.put("tofu", f"if 'apply' in arguments: print(*(os.environ[name] for name in ({variables})))")
     given = {"KUBECONFIG": kubeconfig, "TF_VAR_cluster_name": "other", "TF_VAR_kubeconfig": "/elsewhere"}
-    command = [sys.executable, "-m", "scripts", "cluster", "up", "--yes"]
-    ended = Workshop(ROOT).run(*command, PATH=desk.tools.path, **given)
-    assert ended.out == f"{file} graphwiki\n"
+    assert desk.run("cluster", "up", "--yes", **given).code == 0
+    assert capfd.readouterr().out == f"{file} graphwiki\n"
 
 
 def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
 from synth.schemas import CRDS
 from tests.stand_ins import StandIns
-from tests.workshop import Workshop
+from tests.workshop import Kept, Workshop
 
 
 def crd(**version: Any) -> Document:
@@ -91,14 +92,22 @@ def test_the_committed_crds_are_of_the_pinned_versions() -> None:
         assert f"github.com/fluxcd/{name}@{version[1]} " in origin[f"{group}.toolkit.fluxcd.io"]
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop.at(tmp_path)
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(Workshop.at(tmp_path_factory.mktemp("refresh")))
 
 
 @pytest.fixture
-def tools(workshop: Workshop) -> StandIns:
-    return StandIns(workshop.root / "bin")
+def workshop(kept: Kept) -> Iterator[Workshop]:
+    yield kept.workshop
+    kept.put_back()
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+    """The only tools that there are."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return StandIns(tmp_path / "bin")
 
 
 IMAGES = "".join(
@@ -122,7 +131,7 @@ def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
 ) -> None:
     tools.put("flux", f"print({MANIFEST!r})")
     tools.put("go")
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
+    ended = workshop.command("refresh", "flux")
     assert ended.code == 0, ended.err
     call, *pins = tools.calls()
     assert call == f"flux install --export --version=v{pinned('flux')} --components={','.join(CONTROLLERS)}"
@@ -137,13 +146,15 @@ def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
 
 
 @pytest.mark.parametrize("failing", ["flux", "go"])
-def test_a_failing_tool_is_told_and_the_manifest_stays(workshop: Workshop, tools: StandIns, failing: str) -> None:
+def test_a_failing_tool_is_told_and_the_manifest_stays(
+    workshop: Workshop, tools: StandIns, failing: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = workshop.deployed()
     for tool, script in {"flux": f"print({MANIFEST!r})", "go": ""}.items():
         tools.put(tool, "sys.exit('no such version')" if tool == failing else script)
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
+    ended = workshop.command("refresh", "flux")
     assert ended.code == 3
-    assert "no such version" in ended.err
+    assert "no such version" in capfd.readouterr().err
     assert "failed with exit code 1; its output is above" in ended.err
     assert workshop.deployed() == before
 
@@ -156,25 +167,28 @@ def test_a_manifest_without_one_of_the_controllers_is_refused() -> None:
 
 def test_without_go_flux_stays_and_go_is_named(workshop: Workshop, tools: StandIns) -> None:
     tools.put("flux", f"print({MANIFEST!r})")
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "flux", PATH=str(tools.folder))
+    ended = workshop.command("refresh", "flux")
     assert ended.code == 3
     assert ended.err == "go is not on PATH: install Go 1.26 or newer (https://go.dev/dl/)\n"
     assert tools.calls() == []
 
 
+@pytest.mark.usefixtures("tools")
 def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
     before = {path.name: path.read_bytes() for path in CRDS.iterdir()}
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "crds", PATH="/nowhere")
+    ended = workshop.command("refresh", "crds")
     assert ended.code == 3
     assert ended.err.splitlines()[-1] == "go is not on PATH: install Go 1.26 or newer (https://go.dev/dl/)"
     assert {path.name: path.read_bytes() for path in CRDS.iterdir()} == before
 
 
-def test_go_downloads_without_the_callers_flags(workshop: Workshop, tools: StandIns) -> None:
+def test_go_downloads_without_the_callers_flags(
+    workshop: Workshop, tools: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = "import json, os\nassert os.environ['GOFLAGS'] == ''\nprint(json.dumps({'Dir': '/nowhere'}))"
     tools.put("go", script)
-    path = str(tools.folder)
-    ended = workshop.run(sys.executable, "-m", "scripts", "refresh", "crds", PATH=path, GOFLAGS="-mod=vendor")
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
+    ended = workshop.command("refresh", "crds")
     assert ended.code == 3
     assert ended.err.splitlines()[-1] == (
         f"istio.io/api@v{pinned('istio-api')} has no kubernetes/customresourcedefinitions.gen.yaml: "
