@@ -26,10 +26,11 @@ check: $(VENV)/.ready ## say how deploy/ differs from the charts; write nothing
 # Of what the tests import, Python keeps the compiled code, also where a person's shell tells it not to.
 test slowtest: export PYTHONDONTWRITEBYTECODE =
 
+# MORE is what else pytest is told: make test MORE=tests/synth
 test: $(READY) ## run the tests, but for the slow ones
-	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow'
+	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow' $(MORE)
 
-slowtest: $(READY) ## run the slow tests: what OpenTofu and the judges of make verify say, and both corpora in full
+slowtest: $(READY) ## run the slow tests: with OpenTofu and the judges of make verify, and every edit in every environment
 	@$(PY) -m pytest -n auto --dist worksteal -m slow
 
 right: $(READY) ## take right edits, many at once, through the whole gate in copies of the project

@@ -1,5 +1,6 @@
 """What the tests share: the pinned Node, and one compile of the platform for the whole session."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start cdk8s as the commands do, once in each process that runs tests; the one that hands them out runs none."""
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         start()
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays: it need not be looked through for garbage again and again. A tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -146,7 +146,11 @@ def readmes_app() -> RightEdit:
 
 def written_down() -> list[RightEdit]:
     """Those of the YAML files of this folder."""
-    entries = [entry for path in sorted(FOLDER.glob("*.yaml")) for entry in yaml.safe_load(path.read_text("utf-8"))]
+    entries = [
+        entry
+        for path in sorted(FOLDER.glob("*.yaml"))
+        for entry in yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
+    ]
     found = []
     for entry in entries:
         steps: list[Step] = [Replaced(**edit) for edit in entry["edits"]]

@@ -50,13 +50,15 @@ FOURTH = """TRIAL = Environment(
 )
 
 """
+CORPORA = ("mistakes", "right")
+"""They stand on a house of their own, to which no edit of a copy makes a difference."""
 GATE: Sequence[Sequence[str]] = (
     ("make", "format"),
     ("make", "synth"),
     ("./gw", "environments", "--write"),
     ("git", "add", "--all"),
     ("make", "lint"),
-    ("make", "test"),
+    ("make", "test", f"MORE={' '.join(f'--ignore=tests/{name}' for name in CORPORA)}"),
     ("make", "verify"),
     ("make", "check"),
 )
