@@ -2,7 +2,7 @@
 
 from charts.shapes.app import App
 from charts.shapes.container import Container, Health, Metrics, Port
-from charts.shapes.cron_job import CronJob
+from charts.shapes.job import CronJob, Job
 from charts.shapes.network import Outside
 from charts.shapes.pod import Permission, Pod, Priority
 from charts.shapes.replicas import Replicas
@@ -18,6 +18,7 @@ __all__ = [
     "Container",
     "CronJob",
     "Health",
+    "Job",
     "Metrics",
     "Outside",
     "OwnVolume",

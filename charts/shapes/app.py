@@ -40,8 +40,9 @@ AppName = Annotated[
     ),
 ]
 
-ROLLOUT_FACTOR = 2
-"""The quota is for twice the pods at full scale: while they end, pods that a rollout replaces count as well."""
+ROLLOUT_FACTOR = 3
+"""The quota is for so many times the pods at full scale: pods that end still count, those that a rollout replaces, and
+those that the one before it has replaced where it is followed at once."""
 
 
 @formed

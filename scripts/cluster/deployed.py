@@ -28,7 +28,8 @@ def lasting(environment: Environment, app: str) -> list[Workload]:
     Raises:
         DefinitionError: there is no such app.
     """
-    found = [workload for workload in deployed(environment).app(app).workloads if workload.kind != "CronJob"]
+    workloads = deployed(environment).app(app).workloads
+    found = [workload for workload in workloads if workload.kind not in ("CronJob", "Job")]
     return sorted(found, key=lambda workload: workload.name != app)
 
 

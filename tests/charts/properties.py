@@ -54,7 +54,7 @@ class Work:
 
     @property
     def template(self) -> dict[str, Any]:
-        job = self.spec if self.lasting else self.spec["jobTemplate"]["spec"]
+        job = self.spec.get("jobTemplate", {}).get("spec", self.spec)
         found: dict[str, Any] = job["template"]
         return found
 
@@ -114,7 +114,7 @@ class Deployed:
 
     @property
     def works(self) -> list[Work]:
-        return [Work(document) for document in self.objects if document["kind"] in (*LASTING, "CronJob")]
+        return [Work(document) for document in self.objects if document["kind"] in (*LASTING, "CronJob", "Job")]
 
     @property
     def lasting(self) -> list[Work]:
@@ -384,9 +384,9 @@ def a_drain_can_always_take_one_of_its_pods_and_never_more(app: Deployed) -> Non
         }
 
 
-def its_quota_is_for_twice_its_pods_with_their_sidecars(app: Deployed) -> None:
+def its_quota_has_room_for_a_second_change_before_the_first_has_ended(app: Deployed) -> None:
     hard = app.the("ResourceQuota")["spec"]["hard"]
-    pods = {work.name: 2 * app.most_pods(work) for work in app.works}
+    pods = {work.name: 3 * app.most_pods(work) for work in app.works}
     assert hard["pods"] == str(sum(pods.values()))
     for kind, suffix in (("requests", ""), ("limits", "Limit")):
         for resource, name in (("cpu", "CPU"), ("memory", "Memory")):
@@ -453,6 +453,11 @@ def a_job_runs_once_at_a_time_and_ends(app: Deployed) -> None:
             assert work.spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
             assert work.pod["restartPolicy"] in ("Never", "OnFailure")
             assert {"startingDeadlineSeconds", "successfulJobsHistoryLimit", "timeZone"} <= work.spec.keys()
+        if work.kind == "Job":
+            assert work.spec["activeDeadlineSeconds"] > 0
+            assert work.pod["restartPolicy"] in ("Never", "OnFailure")
+            # What removes a job that is done would have Flux run it again.
+            assert "ttlSecondsAfterFinished" not in work.spec
 
 
 def its_folder_lists_all_that_is_in_it_and_is_listed(app: Deployed) -> None:
@@ -483,7 +488,7 @@ PROPERTIES: tuple[Property, ...] = (
     no_visitor_can_tell_it_what_the_gateway_does_not_check,
     its_pods_have_a_priority_that_there_is,
     a_drain_can_always_take_one_of_its_pods_and_never_more,
-    its_quota_is_for_twice_its_pods_with_their_sidecars,
+    its_quota_has_room_for_a_second_change_before_the_first_has_ended,
     a_container_that_names_no_resources_gets_some_and_none_may_have_more_than_there_is,
     an_autoscaled_app_leaves_its_replicas_to_the_autoscaler,
     several_pods_are_spread_and_end_slowly,

@@ -10,6 +10,7 @@ from charts.shapes import (
     App,
     CronJob,
     Health,
+    Job,
     Outside,
     OwnVolume,
     Pod,
@@ -20,6 +21,7 @@ from charts.shapes import (
     WebApp,
     Worker,
 )
+from charts.shapes.app import ROLLOUT_FACTOR
 from charts.shapes.workload import Workload
 from synth import DefinitionError
 from synth.manifest import Document
@@ -53,8 +55,8 @@ class TestQuota:
             StatefulSet(app, "db", pod=Pod(container("db", port=8001)), replicas=3)
 
         alone, all_of_it = hard(web), hard(more)
-        assert alone["pods"] == str(2 * 6)
-        assert all_of_it["pods"] == str(2 * (6 + 1 + 2 + 3))
+        assert alone["pods"] == str(ROLLOUT_FACTOR * 6)
+        assert all_of_it["pods"] == str(ROLLOUT_FACTOR * (6 + 1 + 2 + 3))
         for name in ("requests.cpu", "limits.memory", "requests.ephemeral-storage"):
             assert quantity(all_of_it[name]) == quantity(alone[name]) * 2
 
@@ -67,9 +69,9 @@ class TestQuota:
 
         proxy = cpu("10m") - cpu("10m", proxy=False)
         assert proxy > 0
-        assert cpu("10m", "20m") == 2 * 30 + proxy
-        assert cpu("10m", "20m", init=("25m", "5m")) == 2 * 30 + proxy
-        assert cpu("10m", "20m", init=("40m",)) == 2 * 40 + proxy
+        assert cpu("10m", "20m") == ROLLOUT_FACTOR * 30 + proxy
+        assert cpu("10m", "20m", init=("25m", "5m")) == ROLLOUT_FACTOR * 30 + proxy
+        assert cpu("10m", "20m", init=("40m",)) == ROLLOUT_FACTOR * 40 + proxy
 
     def test_it_counts_volumes_and_those_of_each_pod(self) -> None:
         def fill(app: App) -> None:
@@ -101,6 +103,11 @@ class TestJobs:
         assert of_job["activeDeadlineSeconds"] > 0
         assert of_job["template"]["spec"]["restartPolicy"] == "Never"
         assert not any(key.endswith("Probe") for key in of_job["template"]["spec"]["containers"][0])
+
+    def test_one_that_runs_once_is_made_anew_when_it_changes_and_only_then(self) -> None:
+        job = compiled(lambda app: Job(app, "index", pod=Pod(container("index"))))["Job/index"]
+        assert job["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/force"] == "enabled"
+        assert "ttlSecondsAfterFinished" not in job["spec"]
 
     def with_volume(self, *, shared: bool = False, first: bool = True) -> dict[str, Document]:
         def fill(app: App) -> None:

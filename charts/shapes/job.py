@@ -1,4 +1,4 @@
-"""A job that runs by the clock."""
+"""Jobs: one that runs by the clock, and one that runs once."""
 
 from typing import Annotated, ClassVar
 
@@ -13,6 +13,10 @@ from synth.forms import formed, named, within
 from synth.names import LABEL
 
 WEEK = 7 * 24 * 3600
+
+# https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
+MADE_ANEW = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
+"""Annotation of what Flux deletes and makes anew where it cannot be changed."""
 
 # A job is called after its CronJob and the time, in 63 characters:
 # https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
@@ -69,5 +73,35 @@ class CronJob(Workload):
                         template=self.template(restart_policy="Never"),
                     )
                 ),
+            ),
+        )
+
+
+@formed
+class Job(Workload):
+    """A pod that runs once until it is done, and once more whenever something of it changes, its image say.
+
+    Flux deletes the job then, its pod too if that still runs, and makes it anew: a job has to bear being ended and
+    being run again. It is not waited for by the app's other pods. A run that takes longer than `deadline_seconds` is
+    ended; one that fails is tried `retries` times more, and then Flux says that the app's roll-out has failed. What is
+    done stays as it is, or Flux would run it again. `job` is the object itself, for what no shape offers.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/
+    """
+
+    serves: ClassVar[bool] = False
+
+    def __init__(
+        self, app: App, name: JobName, *, pod: Pod, deadline_seconds: Deadline = 3600, retries: Retries = 1
+    ) -> None:
+        super().__init__(app, name, pod, count=1)
+        self.job = k8s.KubeJob(
+            app,
+            f"job-{name}",
+            metadata=self.metadata({**as_annotations(self.exemptions()), **MADE_ANEW}),
+            spec=k8s.JobSpec(
+                active_deadline_seconds=deadline_seconds,
+                backoff_limit=retries,
+                template=self.template(restart_policy="Never"),
             ),
         )
