@@ -27,11 +27,16 @@ class Typed(Exception):  # noqa: N818, nobody is to see it
 
 @dataclass(frozen=True)
 class Patch:
-    """One operation on an object, as cdk8s has it too, and the line of the chart that asks for it."""
+    """One operation on an object, and the line of the chart that asks for it.
+
+    `target` is an object of cdk8s, `given` the operation as cdk8s has it; or the object's apiVersion, kind, name and
+    namespace, and None.
+    """
 
     target: Any
-    given: Any
+    operation: dict[str, Any]
     place: str
+    given: Any = None
 
     def apply(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
         """Change the object among its chart's documents, and tell which one that is.
@@ -42,17 +47,16 @@ class Patch:
         import jsonpatch  # Most charts have no patch.
         import jsonpointer
 
-        target = self.target
-        version, kind, name = target.api_version, target.kind, target.name
+        target, operation = self.target, self.operation
+        if not isinstance(target, tuple):
+            target = target.api_version, target.kind, target.name, target.metadata.namespace
+        _, kind, name, _ = target
         for document in documents:
             metadata = document["metadata"]
-            if (document["apiVersion"], document["kind"], metadata.get("name")) == (version, kind, name) and (
-                metadata.get("namespace") == target.metadata.namespace
-            ):
+            if target == (document["apiVersion"], document["kind"], metadata.get("name"), metadata.get("namespace")):
                 break
         else:
             raise DefinitionError(f"{kind} {name} is patched and not written: leave out the patch ({self.place})")
-        operation = getattr(self.given, OPERATION)
         try:
             jsonpatch.apply_patch(document, [operation], in_place=True)
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
@@ -74,6 +78,14 @@ def take_over() -> None:
     cdk8s.ApiObject.add_json_patch = _keeping(cdk8s.ApiObject.add_json_patch)
     cdk8s.Chart.to_json = _applying(cdk8s.Chart.to_json)
     cdk8s.App.synth = _handing_over(cdk8s.App.synth, cdk8s.ApiObject.add_json_patch.__wrapped__)
+
+
+def write(chart: Any, target: tuple[str, str, str, str], path: str, value: object) -> None:
+    """Add a value to what is written of an object, which has to have this apiVersion, kind, name and namespace.
+
+    It is for the shapes, and costs nothing of the pace that asking cdk8s costs; in cdk8s's own output it is not.
+    """
+    _keep(chart, Patch(target, {"op": "add", "path": path, "value": value}, _caller()))
 
 
 def patched(chart: Any, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -133,14 +145,24 @@ def _plain(value: Any) -> Any:
     raise Typed
 
 
+def _keep(chart: Any, *patches: Patch) -> None:
+    vars(chart).setdefault(PATCHES, []).extend(patches)
+
+
+def _caller() -> str:
+    """The line that called what asks this."""
+    caller = sys._getframe(2)
+    module = str(caller.f_globals["__name__"]).replace(".", "/")
+    return f"{module}.py line {caller.f_lineno}"
+
+
 def _keeping(hand_over: Callable[..., None]) -> Callable[..., None]:
     def add_json_patch(self: Any, *ops: Any) -> None:
-        kept = vars(self.chart).setdefault(PATCHES, [])
+        chart = self.chart
         if all(getattr(patch, OPERATION, None) for patch in ops):
-            caller = sys._getframe(1)
-            module = str(caller.f_globals["__name__"]).replace(".", "/")
-            kept += [Patch(self, patch, f"{module}.py line {caller.f_lineno}") for patch in ops]
-        elif any(patch.target is self for patch in kept):
+            place = _caller()
+            _keep(chart, *(Patch(self, getattr(patch, OPERATION), place, patch) for patch in ops))
+        elif any(patch.target is self for patch in vars(chart).get(PATCHES, [])):
             raise TypeError(
                 f"{self.kind} {self.name} has patches with plain values already: give the values of this one as they "
                 "stand in YAML, too, not as typed classes"
@@ -160,7 +182,8 @@ def _handing_over(synth: Callable[[Any], None], hand_over: Callable[..., None]) 
     def synthesize(self: Any) -> None:
         for chart in self.charts:
             for patch in vars(chart).pop(PATCHES, []):
-                hand_over(patch.target, patch.given)
+                if patch.given:
+                    hand_over(patch.target, patch.given)
         synth(self)
 
     return synthesize

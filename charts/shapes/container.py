@@ -143,12 +143,9 @@ class Container:
         return bool(self.ports or self.health.command)
 
     def typed(
-        self, environment: Environment, *, tmp: str, drain: int, probes: bool, more_mounts: Sequence[k8s.VolumeMount]
+        self, environment: Environment, *, tmp: str, probes: bool, more_mounts: Sequence[k8s.VolumeMount]
     ) -> k8s.Container:
-        """The container as a pod has it.
-
-        `tmp` is the volume for /tmp, `drain` how long it still serves when it is told to end, in seconds.
-        """
+        """The container as a pod has it; `tmp` is the volume for /tmp."""
         taken = self.image.taken_by(environment)
         image = taken.reference(environment.registry)
         moves = environment.registry is not None and taken.digest is None
@@ -170,7 +167,6 @@ class Container:
             startup_probe=self._probe(STARTUP_PERIOD, self.health.start_seconds // STARTUP_PERIOD) if asked else None,
             readiness_probe=self._probe(5, 2) if asked else None,
             liveness_probe=self._probe(10, 3) if asked else None,
-            lifecycle=_drain(drain) if drain else None,
             resources=k8s.ResourceRequirements(
                 requests=quantities(self.resources.requests), limits=quantities(self.resources.limits)
             ),
@@ -239,10 +235,3 @@ def _probe(
         failure_threshold=failure_threshold,
         timeout_seconds=2,
     )
-
-
-@cache
-def _drain(seconds: int) -> k8s.Lifecycle:
-    # An image without `sleep` ends at once, as it would without the hook.
-    wait = k8s.ExecAction(command=["sleep", str(seconds)])
-    return k8s.Lifecycle(pre_stop=k8s.LifecycleHandler(exec=wait))

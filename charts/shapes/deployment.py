@@ -70,9 +70,12 @@ class DeploymentWorkload(Workload):
                 progress_deadline_seconds=_progress_deadline(pod),
                 selector=k8s.LabelSelector(match_labels=self.labels),
                 strategy=_one_at_a_time() if local_state or self.alone else _no_gap(),
-                template=self.template(drain=several, spread=several),
+                template=self.template(spread=several),
             ),
         )
+        # Where the new pod waits for the old one, nobody else could serve meanwhile.
+        if not (local_state or self.alone):
+            self.drain("Deployment")
         self.disruption_budget = k8s.KubePodDisruptionBudget(
             app, f"disruption-budget-{name}", metadata=self.metadata(), spec=disruption_budget(self.labels)
         )

@@ -57,10 +57,12 @@ class StatefulSet(Workload):
                 revision_history_limit=3,
                 service_name=name,
                 selector=k8s.LabelSelector(match_labels=self.labels),
-                template=self.template(drain=self._several, spread=self._several),
+                template=self.template(spread=self._several),
                 volume_claim_templates=[volume.template() for volume in pod.own_volumes] or None,
             ),
         )
+        if self._several:
+            self.drain("StatefulSet")
         self.disruption_budget = k8s.KubePodDisruptionBudget(
             app, f"disruption-budget-{name}", metadata=self.metadata(), spec=disruption_budget(self.labels)
         )

@@ -32,6 +32,7 @@ from imports.io.istio.security import (
 )
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.patches import write
 from synth.tree import module_of
 
 API_PORTS = (443, 6443)
@@ -137,13 +138,8 @@ class Workload:
         target._has_callers = True
         target.authorization.add_json_patch(patch)
 
-    def template(
-        self, *, drain: bool = False, spread: bool = False, restart_policy: str | None = None
-    ) -> k8s.PodTemplateSpec:
-        """The pods of the workload.
-
-        `drain` lets a pod serve for a while when it is told to end, `spread` puts several over zones and nodes.
-        """
+    def template(self, *, spread: bool = False, restart_policy: str | None = None) -> k8s.PodTemplateSpec:
+        """The pods of the workload; `spread` puts several over zones and nodes."""
         pod = self.pod
         environment = self.app.environment
 
@@ -151,7 +147,6 @@ class Workload:
             return container.typed(
                 environment,
                 tmp=pod.tmp(container),
-                drain=pod.drain_seconds if drain and main else 0,
                 probes=main and self.serves,
                 more_mounts=[token_mount()] if pod.permissions else [],
             )
@@ -176,6 +171,17 @@ class Workload:
         labels = self.labels if pod.proxy else {**self.labels, "sidecar.istio.io/inject": "false"}
         metadata = k8s.ObjectMeta(labels=labels, annotations=pod.annotations() or None)
         return k8s.PodTemplateSpec(metadata=metadata, spec=spec)
+
+    def drain(self, kind: str) -> None:
+        """Let a pod serve for a while when it is told to end: so long it is asked by who has not heard of its end.
+
+        Kubernetes sleeps itself, so that the image needs no `sleep`; the typed classes do not know of that.
+        https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
+        """
+        target = ("apps/v1", kind, self.name, self.app.name)
+        hook = {"preStop": {"sleep": {"seconds": self.pod.drain_seconds}}}
+        for index, _ in enumerate(self.pod.containers if self.pod.drain_seconds else ()):
+            write(self.app, target, f"/spec/template/spec/containers/{index}/lifecycle", hook)
 
     def service_ports(self) -> list[k8s.ServicePort]:
         return [

@@ -446,6 +446,14 @@ def two_pods_never_write_to_one_volume_of_one_node(app: Deployed) -> None:
             assert work.spec["strategy"] == {"type": "Recreate"}
 
 
+def a_pod_that_another_follows_serves_on_until_nobody_asks_it(app: Deployed) -> None:
+    for work in app.lasting:
+        if work.kind == "Deployment" and work.spec["strategy"]["type"] == "RollingUpdate":
+            for container in work.pod["containers"]:
+                slept = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+                assert 0 < slept < work.pod.get("terminationGracePeriodSeconds", 30)
+
+
 def a_job_runs_once_at_a_time_and_ends(app: Deployed) -> None:
     for work in app.works:
         if work.kind == "CronJob":
@@ -488,6 +496,7 @@ PROPERTIES: tuple[Property, ...] = (
     no_visitor_can_tell_it_what_the_gateway_does_not_check,
     its_pods_have_a_priority_that_there_is,
     a_drain_can_always_take_one_of_its_pods_and_never_more,
+    a_pod_that_another_follows_serves_on_until_nobody_asks_it,
     its_quota_has_room_for_a_second_change_before_the_first_has_ended,
     a_container_that_names_no_resources_gets_some_and_none_may_have_more_than_there_is,
     an_autoscaled_app_leaves_its_replicas_to_the_autoscaler,
