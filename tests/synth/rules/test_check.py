@@ -427,11 +427,13 @@ def test_a_claim_finds_its_storage_class() -> None:
     standard = Provided("StorageClass", "standard", by="somebody")
     assert violations(documents) == [
         "wiki: PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; "
-        "there are none (charts/wiki.py)"
+        "there are none; those of a cluster are facts of its environment, storage_class and shared_storage_class, "
+        "in facts/environments.py (charts/wiki.py)"
     ]
     assert violations(documents, standard) == [
         "wiki: PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; "
-        "there are standard (charts/wiki.py)"
+        "there are standard; those of a cluster are facts of its environment, storage_class and shared_storage_class, "
+        "in facts/environments.py (charts/wiki.py)"
     ]
     assert violations(documents, standard, Provided("StorageClass", "fast", by="somebody")) == []
     made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}}
