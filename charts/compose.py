@@ -16,7 +16,7 @@ from charts.platform.gateway import IngressGateway
 from charts.platform.mesh import Mesh
 from charts.platform.priorities import Priorities
 from charts.platform.rancher import RancherRoute
-from charts.shapes.app import App, connect
+from charts.shapes.app import App, connect, made_in
 from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images
 from facts.layout import FLUX_FOLDER
@@ -151,6 +151,7 @@ def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
         raise DefinitionError(
             f"{APPS_FILE}: {_called(make)} is in APPS and is no app: name a class that derives from App, without quotes"
         )
+    before = len(made_in(root))
     try:
         app = make(root, environment)
     except Exception as error:
@@ -162,6 +163,11 @@ def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
         ) from error
     if not isinstance(app, App):
         raise DefinitionError(f"{_called(make)} gives {_called(app)}, which is no app: return one ({_place(make)})")
+    if others := [other.name for other in made_in(root)[before:] if other is not app]:
+        raise DefinitionError(
+            f"{_called(make)} makes another app, {', '.join(others)}, which nobody writes down: give it a class of its "
+            f"own in APPS ({_place(make)})"
+        )
     return app
 
 

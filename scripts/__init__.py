@@ -1,1 +1,1 @@
-"""Shell-outs for people: `./gw --help`."""
+"""Commands for people: `./gw --help`."""

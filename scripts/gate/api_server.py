@@ -296,7 +296,7 @@ def _unknown(document: Document) -> Answer:
 def running(program: Path) -> Iterator[ApiServer]:
     """Start a control plane and be its client; it ends with this, or with this process, however that ends.
 
-    `program` is what `toolbox.tool` has for a version of Kubernetes.
+    `program` is the control plane of a version of Kubernetes, as `kubernetes.program` has it.
 
     Raises:
         ToolError: it does not start.

@@ -170,7 +170,7 @@ def _print_synthetic(size: int) -> None:
 
 @contextmanager
 def _with_apps(count: int) -> Iterator[Any]:
-    """`charts.compose`, for as long with `count` apps more, of GraphWiki's shape."""
+    """`charts.compose`, which has `count` apps more within this, of GraphWiki's shape."""
     from charts.shapes import App, Container, Pod, Range, Volume, WebApp
     from facts.images import UNKNOWN_DIGEST, Image
 
