@@ -11,6 +11,7 @@ import json
 import marshal
 import os
 import pickle
+import select
 import signal
 import socket
 import sys
@@ -280,7 +281,7 @@ class _Pipes:
 
 
 WAITING = 256
-"""How many answers may be waiting: few enough for what Node writes to fit between the two, so that neither blocks."""
+"""How many answers may be waiting: few enough for what Node usually writes to fit between the two."""
 TOGETHER = 4096
 """How many bytes of requests go to Node at once."""
 
@@ -436,12 +437,19 @@ class _Node:
                 self._take()
 
     def _flush(self) -> None:
-        if self._unsent:
-            message = b"".join(self._unsent)
-            self._unsent.clear()
-            self._length = 0
+        """Send what is unsent, and read on meanwhile: Node, when nobody reads what it answers, reads nothing more."""
+        left = memoryview(b"".join(self._unsent))
+        self._unsent.clear()
+        self._length = 0
+        connection, ready = self.pipes.connection, select.poll()
+        ready.register(connection, select.POLLIN | select.POLLOUT)
+        while left:
             try:
-                self.pipes.connection.sendall(message)
+                left = left[connection.send(left, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                ((_, event),) = ready.poll()
+                if event & select.POLLIN and self._waiting:
+                    self._take()
             except OSError:
                 raise Gone from None
 

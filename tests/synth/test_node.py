@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import typing
@@ -15,6 +16,7 @@ import typeguard
 from cdk8s import App, Chart
 from cdk8s_plus_27 import k8s
 
+from scripts.definition.warm import read_anew
 from synth import ROOT, node
 from synth.node import _obvious, ahead, side_by_side, to_json
 from synth.unchanged import seen
@@ -109,6 +111,29 @@ def test_more_than_fits_between_the_two_blocks_neither() -> None:
         return len(next(to_json([chart])))
 
     assert ahead(work) == 3 * node.WAITING
+
+
+WRONG = """
+from cdk8s import App, Chart
+from tests.synth.test_node import config_map
+from synth import node
+def work():
+    chart = Chart(App(), "chart")
+    for _ in range(4 * node.WAITING):
+        config_map(chart, "same", text="x" * 1000)
+try:
+    node.ahead(work)
+except RuntimeError as error:
+    print(str(error).splitlines()[0])
+"""
+
+
+def test_nor_do_long_answers_that_say_what_is_wrong() -> None:
+    """In a process of its own, which can be ended where the two wait for each other."""
+    before = "from synth.node import start; start()"
+    command = [sys.executable, "-c", f"{before}{WRONG}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert "There is already a Construct with name 'same' in Chart" in said.stdout, said.stderr
 
 
 @pytest.fixture
@@ -286,19 +311,26 @@ def test_this_process_runs_as_the_commands_do() -> None:
     assert import_module("jsii._runtime").kernel.provider._process is node._node
 
 
+@pytest.mark.usefixtures("cores")
 def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charts import compose
-    from facts.environments import ENVIRONMENTS
-
-    before = compose.compile_platform()
-    monkeypatch.setattr(node, "_cores", lambda: 2)
-    monkeypatch.setattr(compose, "MANY", 0)
-    beside = compose.compile_platform(str(tmp_path))
+    """Each time by charts that have made nothing yet, as the commands do; and nothing is done a second time here."""
+    with read_anew(ROOT):
+        compose = import_module("charts.compose")
+        before = compose.compile_platform()
+    done_here = []
+    really = node.ahead
+    monkeypatch.setattr(node, "ahead", lambda work: (done_here.append(work), really(work))[1])
+    with read_anew(ROOT):
+        compose = import_module("charts.compose")
+        monkeypatch.setattr(compose, "MANY", 0)
+        names = {environment.name for environment in compose.ENVIRONMENTS}
+        beside = compose.compile_platform(str(tmp_path))
+    assert len(done_here) == 1
     assert {path: file.text() for path, file in beside.files.items()} == {
         path: file.text() for path, file in before.files.items()
     }
     assert list(beside.files) == list(before.files)
-    assert {folder.name for folder in tmp_path.iterdir()} == {environment.name for environment in ENVIRONMENTS}
+    assert {folder.name for folder in tmp_path.iterdir()} == names
 
 
 @pytest.mark.parametrize("cold", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["warm", "cold"])
