@@ -317,9 +317,13 @@ def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, mo
     with read_anew(ROOT):
         compose = import_module("charts.compose")
         before = compose.compile_platform()
-    done_here = []
-    really = node.ahead
-    monkeypatch.setattr(node, "ahead", lambda work: (done_here.append(work), really(work))[1])
+    done_here, really = [], node.ahead
+
+    def counted(work: Callable[[], object]) -> object:
+        done_here.append(work)
+        return really(work)
+
+    monkeypatch.setattr(node, "ahead", counted)
     with read_anew(ROOT):
         compose = import_module("charts.compose")
         monkeypatch.setattr(compose, "MANY", 0)
