@@ -165,8 +165,8 @@ def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
         raise DefinitionError(f"{_called(make)} gives {_called(app)}, which is no app: return one ({_place(make)})")
     if others := [other.name for other in made_in(root)[before:] if other is not app]:
         raise DefinitionError(
-            f"{_called(make)} makes another app, {', '.join(others)}, which nobody writes down: give it a class of its "
-            f"own in APPS ({_place(make)})"
+            f"{_called(make)} makes another app, {', '.join(others)}, which would not be compiled: give it a class of "
+            f"its own in APPS ({_place(make)})"
         )
     return app
 

@@ -18,13 +18,15 @@ CALLED = r"([\w.]+?)(?:\.__init__)?"
 def explained(error: BaseException, root: Path = ROOT) -> DefinitionError | ToolError | None:
     """One readable sentence for an error that a person can put right; None where it is a fault of this project.
 
-    A person's are the errors that come out of a chart or a fact below `root`, and files that cannot be read or written.
+    A person's are the errors that come out of a chart or a fact below `root`, and files that cannot be read or written:
+    those that a chart names are the definition's fault, others the machine's.
     """
     if isinstance(error, DefinitionError | ToolError):
         return error
-    if isinstance(error, OSError):
-        return ToolError(f"{error.filename or 'a file'}: {error.strerror or error}")
     place = _place_in_charts(error, root)
+    if isinstance(error, OSError):
+        said = f"{error.filename or 'a file'}: {error.strerror or error}"
+        return DefinitionError(f"{said} ({place})") if place else ToolError(said)
     return DefinitionError(f"{_first_sentence(error, root)} ({place})") if place else None
 
 

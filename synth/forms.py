@@ -192,6 +192,8 @@ def _faults(hint: Any, value: object, place: str) -> Iterator[_Fault]:
             yield _Fault(place, value, _mistaken(get_args(hint), value), of_type=True)
     elif not _fits(hint, value):
         yield _Fault(place, value, _mistaken((hint,), value), of_type=True)
+    elif isinstance(value, str) and not value.isascii() and not _is_unicode(value):
+        yield _Fault(place, value, "has half a character, which no file can hold: write whole ones")
     elif _is_list(hint):
         inner = get_args(hint)[0] if get_args(hint) else Any
         for item in value:  # type: ignore[attr-defined]
@@ -201,6 +203,15 @@ def _faults(hint: Any, value: object, place: str) -> Iterator[_Fault]:
         for key, item in value.items():  # type: ignore[attr-defined]
             yield from _faults(of_key, key, place)
             yield from _faults(of_value, item, f"{place}[{_shown(key)}]")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written: Python lets one have half of a pair of surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_list(hint: Any) -> bool:

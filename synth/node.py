@@ -287,7 +287,7 @@ TOGETHER = 4096
 
 
 class _Node:
-    """Node with jsii's kernel, in place of jsii's own `_NodeProcess`, which is asked for all that is rare."""
+    """Node with jsii's kernel, in place of jsii's own `_NodeProcess`, which still does what is rare."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command

@@ -51,6 +51,21 @@ def workshop(kept: Kept) -> Iterator[Workshop]:
         ),
         ("charts/apps/graphwiki.py", ("port=8000,", "port=8000"), "(charts/apps/graphwiki.py line "),
         (
+            "charts/apps/graphwiki.py",
+            ("proxies(environment)", "environment.http_proxys"),
+            "Environment has no http_proxys: did you mean http_proxies? (charts/apps/graphwiki.py line ",
+        ),
+        (
+            "charts/apps/graphwiki.py",
+            ('full="20Gi"', 'large="20Gi"'),
+            "Tier.of has no field large (charts/apps/graphwiki.py line ",
+        ),
+        (
+            "charts/apps/graphwiki.py",
+            ("port=8000,", 'port=int(open("/nowhere/port").read()),'),
+            "/nowhere/port: No such file or directory (charts/apps/graphwiki.py line ",
+        ),
+        (
             "charts/apps/test_app.py",
             ('scope, "test-app"', 'scope, "graphwiki"'),
             "two apps are called graphwiki, AppForTests and GraphWiki: an app has a name and a namespace of its own, "
@@ -78,6 +93,9 @@ def workshop(kept: Kept) -> Iterator[Workshop]:
         "unknown field",
         "wrong type",
         "syntax error",
+        "unknown fact",
+        "unknown size",
+        "missing file",
         "duplicate chart",
         "unknown app",
         "unknown version",

@@ -61,7 +61,7 @@ class App(Chart):
     def __init__(self, scope: Construct, name: AppName, environment: Environment) -> None:
         if isinstance(scope, Chart):
             raise TypeError(
-                f"app {name} is put into another one, which does not write it down: give it a class in APPS"
+                f"app {name} is made within another app and would not be compiled: give it a class of its own in APPS"
             )
         super().__init__(scope, name)
         vars(scope).setdefault(MADE, []).append(self)

@@ -62,6 +62,7 @@ RIGHT: list[dict[str, Any]] = [
     {"corners": 8, "label": "a", "size": Size(1, 2), "colour": Colour.BLUE, "hidden": True, "weight": 2},
     {"tags": ["a"], "steps": (2, 4), "texts": {"a": "b", "c": Size(1, 1)}},
     {"tags": (), "steps": [2], "weight": 0.5, "label": None},
+    {"tags": ["größer", "\U0001f600"]},
 ]
 
 
@@ -82,6 +83,7 @@ def test_what_is_of_its_form_is_taken(given: dict[str, Any]) -> None:
         ({"corners": None}, "corners None is no whole number: write one"),
         ({"label": "A"}, "label 'A' is no label: write small letters"),
         ({"label": 1}, "label 1 is no text: put it in quotes"),
+        ({"tags": ["\ud800"]}, r"tags '\\ud800' has half a character, which no file can hold: write whole ones"),
         ({"label": ["a"]}, r"label \['a'\] is no text: write it without brackets"),
         ({"size": 3}, r"size 3 is no Size: write Size\(width, height\)"),
         ({"size": Colour.RED}, r"size Colour RED is no Size: write Size\(width, height\)"),
