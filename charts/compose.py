@@ -22,7 +22,7 @@ from facts.images import images
 from facts.layout import FLUX_FOLDER
 from facts.provided import provided
 from synth import DefinitionError
-from synth.cluster import Provided
+from synth.cluster import ImagesWanted, Provided
 from synth.explain import explained, first_line
 from synth.node import ahead, side_by_side
 from synth.overview import overview
@@ -99,7 +99,8 @@ def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[st
 
     filled, given = folders(root, environment)
     tree = render(environment.path, filled, source="charts/compose.py", minor=environment.minor)
-    violations = [str(violation) for violation in check(tree, given)]
+    wanted = ImagesWanted(registry=environment.registry is not None, digests=environment.digests)
+    violations = [str(violation) for violation in check(tree, given, wanted)]
     if violations:
         return tree, violations
     if dist:
@@ -224,15 +225,20 @@ def _check_lists() -> None:
 def _check_distinct() -> None:
     """Two environments with one folder would overwrite each other, with one context be one cluster.
 
+    With one domain the hosts of one would be those of the other; `localhost` is each machine's own.
+
     Raises:
-        DefinitionError: a name, a path or a context is empty or used twice.
+        DefinitionError: a name, a path, a context or a domain is empty or used twice.
     """
-    for fact in ("name", "path", "context"):
+    for fact in ("name", "path", "context", "domain"):
         values = [getattr(environment, fact) for environment in ENVIRONMENTS]
         for value in values:
-            if not value or values.count(value) > 1:
+            if not value or (values.count(value) > 1 and value != LOCALHOST):
                 names = ", ".join(e.name for e in ENVIRONMENTS if getattr(e, fact) == value)
                 raise DefinitionError(f"{ENVIRONMENTS_FILE}: {fact} {value!r} of {names}: give each one of its own")
+
+
+LOCALHOST = "localhost"
 
 
 def _placed(sentence: str, environments: list[str]) -> str:

@@ -35,6 +35,21 @@ def _proxy_network(value: object) -> str | None:
     return None if str(network) == value else f"is not how a network is written: write {network}"
 
 
+def _branch(value: str) -> str | None:
+    """As git takes it: https://git-scm.com/docs/git-check-ref-format."""
+    if value.startswith(("refs/", "origin/")):
+        return "says where the branch is kept as well: write its name alone, as in main"
+    parts = value.split("/")
+    right = (
+        re.fullmatch(r"[^\x00-\x20\x7f~^:?*\[\\]+", value)
+        and not re.search(r"\.\.|@\{", value)
+        and all(part and not part.startswith(".") and not part.endswith((".", ".lock")) for part in parts)
+        and not value.startswith("-")
+        and value not in ("@", "HEAD")
+    )
+    return None if right else "is no branch: write its name, as in main or release/1.x"
+
+
 def _percentage(value: float) -> str | None:
     return None if 0 <= value <= 100 else "is no percentage: 0 to 100 is one"  # noqa: PLR2004
 
@@ -43,7 +58,7 @@ Name = Annotated[str, matches(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", "is no name: wri
 Domain = Annotated[str, matches(SUBDOMAIN.pattern, "is no domain: wiki.example.com is one, without a scheme or a port")]
 SshAddress = Annotated[str, Form(_ssh_address)]
 Context = Annotated[str, matches(r"[^\s/]\S*", "is no name of a context: write the cluster's name in your kubeconfig")]
-Branch = Annotated[str, matches(r"\w[\w./-]*", "is no branch: write its name, as in main")]
+Branch = Annotated[str, Form(_branch)]
 Registry = Annotated[
     str, matches(rf"{SUBDOMAIN.pattern}(:\d+)?", "is no host of a registry: registry.example.com is one")
 ]

@@ -53,6 +53,17 @@ class Provided:
 
 
 @dataclass(frozen=True)
+class ImagesWanted:
+    """How a cluster names its images: with the host of the `registry` that they are pulled from, by their `digests`."""
+
+    registry: bool = False
+    digests: bool = False
+
+
+ANY_IMAGE = ImagesWanted()
+
+
+@dataclass(frozen=True)
 class Violation:
     """One broken rule: the object, and what is wrong and would be right, as the end of a sentence.
 
@@ -71,8 +82,9 @@ class Violation:
 class Cluster:
     """What is in one environment's cluster: the tree's objects, and what is provided from outside."""
 
-    def __init__(self, tree: Tree, provided: Iterable[Provided]) -> None:
+    def __init__(self, tree: Tree, provided: Iterable[Provided], images: ImagesWanted = ANY_IMAGE) -> None:
         self.tree = tree
+        self.images = images
         self.objects = list(tree.objects())
         self.provided = list(provided)
         self.workloads = [item for item in self.objects if item.kind in WORKLOADS]

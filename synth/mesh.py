@@ -13,6 +13,8 @@ SECTIONS = ("http", "tls", "tcp")
 ROOT_NAMESPACE = "istio-system"
 """Where Istio's policies are for the whole mesh."""
 CLUSTER_DOMAIN = "svc.cluster.local"
+SPOKEN = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS", "HTTP_PROXY")
+"""What Istio knows to be spoken at a port: pkg/config/protocol in https://github.com/istio/istio."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.app import App
 from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
-from charts.shapes.schedule import check_schedule
+from charts.shapes.schedule import DAY, check_schedule, period
 from charts.shapes.workload import Workload
 from synth.forms import formed, named, within
 from synth.names import LABEL
 
+LONGEST_RUN = 3600
+"""How many seconds a run may take that says nothing."""
 WEEK = 7 * 24 * 3600
 
 # https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
@@ -29,15 +31,16 @@ Retries = Annotated[int, within(range(11), "is no number of tries: 0 to 10 are")
 class CronJob(Workload):
     """A pod that runs at each time of `schedule` until it is done, one at a time.
 
-    `schedule` is a line of cron, in `time_zone`. A run that takes longer than `deadline_seconds` is ended; one that
-    fails is tried `retries` times more. A run that could not start within ten minutes of its time is left out, and one
-    whose predecessor still runs as well. With a Volume of an app that one node alone can mount, it runs on the node of
-    the pods that have it: define those before it. `cron_job` is the object itself, for what no shape offers.
+    `schedule` is a line of cron, in `time_zone`. A run that takes longer than `deadline_seconds` is ended: by itself
+    after an hour, or when the next one is to begin, if that is sooner. One that fails is tried `retries` times more. A
+    run that could not start within ten minutes of its time is left out, and one whose predecessor still runs as well.
+    With a Volume of an app that one node alone can mount, it runs on the node of the pods that have it: define those
+    before it. `cron_job` is the object itself, for what no shape offers.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 
     Raises:
-        ValueError: the schedule is no line of cron, or there is no such time zone.
+        ValueError: the schedule is no line of cron, there is no such time zone, or the deadline is past the next run.
     """
 
     serves: ClassVar[bool] = False
@@ -50,10 +53,16 @@ class CronJob(Workload):
         schedule: str,
         pod: Pod,
         time_zone: str = "Etc/UTC",
-        deadline_seconds: Deadline = 3600,
+        deadline_seconds: Deadline | None = None,
         retries: Retries = 1,
     ) -> None:
         check_schedule(name, schedule, time_zone)
+        every = period(schedule)
+        if deadline_seconds and deadline_seconds > every < DAY:
+            raise ValueError(
+                f"{name} has {deadline_seconds} seconds for a run and begins one every {every}, so that one that hangs "
+                "leaves out the next: give it a shorter deadline_seconds, or run it less often"
+            )
         super().__init__(app, name, pod, count=1)
         self.cron_job = k8s.KubeCronJob(
             app,
@@ -68,7 +77,7 @@ class CronJob(Workload):
                 failed_jobs_history_limit=3,
                 job_template=k8s.JobTemplateSpec(
                     spec=k8s.JobSpec(
-                        active_deadline_seconds=deadline_seconds,
+                        active_deadline_seconds=deadline_seconds or min(every, LONGEST_RUN),
                         backoff_limit=retries,
                         template=self.template(restart_policy="Never"),
                     )

@@ -4,18 +4,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
+from typing import Annotated
 
 from cdk8s_plus_27 import k8s
 
 from charts.shapes.typed import int_or_string
 from facts.provided import CLUSTER_DNS, DNS_PORT, ISTIOD, ISTIOD_PORT
 from synth.cluster import NAMESPACE_LABEL, Provided
-from synth.forms import PortNumber, formed
+from synth.forms import Form, PortNumber, formed
+from synth.mesh import CLUSTER_DOMAIN, SPOKEN
 from synth.names import SUBDOMAIN
 
 EVERY_ADDRESS = "0.0.0.0/0"
 PRIVATE_ADDRESSES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where a cluster's own pods, Services and nodes are: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
+
+
+PRIVATE = (".corp", ".home", ".home.arpa", ".internal", ".intranet", ".lan", ".local", ".private")
+"""How names end that have no public address: https://www.rfc-editor.org/rfc/rfc6762#appendix-G, .internal by ICANN."""
+OF_THE_NODE = ("metadata.google.internal",)
+"""Names that end so and have an address of the node itself, to which the policy lets out."""
+
+
+def _protocol(value: str) -> str | None:
+    # The NetworkPolicy opens a port of TCP.
+    known = [name for name in SPOKEN if name != "UDP"]
+    return None if value.upper() in known else f"is none that Istio knows: TCP is for any other than {', '.join(known)}"
+
+
+Protocol = Annotated[str, Form(_protocol)]
 
 
 @formed
@@ -28,13 +45,13 @@ class Outside:
     https://istio.io/latest/docs/reference/config/networking/service-entry/
 
     Raises:
-        ValueError: it has both or neither, or one of them cannot be one.
+        ValueError: it has both or neither, one of them cannot be one, or a host is of a private network.
     """
 
     host: str = ""
     addresses: Sequence[str] = ()
     port: PortNumber = 443
-    protocol: str = "TLS"
+    protocol: Protocol = "TLS"
 
     def __post_init__(self) -> None:
         if bool(self.host) == bool(self.addresses):
@@ -44,6 +61,12 @@ class Outside:
             )
         if self.host and not SUBDOMAIN.fullmatch(self.host.removeprefix("*.")):
             raise ValueError(f"host {self.host!r} outside is no host name: api.example.com is one, without a scheme")
+        elsewhere = self.host in OF_THE_NODE or self.host.endswith(CLUSTER_DOMAIN)
+        if self.host.endswith(PRIVATE) and not elsewhere:
+            raise ValueError(
+                f"host {self.host!r} outside is of a private network, and pods are let out to public addresses of a "
+                'host alone: write its own, as in Outside(addresses=["10.20.0.7/32"], port=5432, protocol="TCP")'
+            )
         for address in self.addresses:
             try:
                 ip_network(address)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -36,6 +37,34 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
         ZoneInfo(time_zone)
     except (LookupError, ValueError, OSError):
         raise ValueError(f"{name} has the time zone {time_zone!r}, which is none: Europe/Berlin is one") from None
+
+
+def period(line: str) -> int:
+    """The seconds from a run to the next where they are nearest to each other, a day where none are nearer."""
+    if every := EVERY.fullmatch(line):
+        return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([hms])", every[0]))
+    if line in NICKNAMES:
+        return HOUR if line == "@hourly" else DAY
+    fields = line.split()
+    minutes, hours = (_numbers(text, numbers) for text, (_, numbers, _) in zip(fields[:2], FIELDS[:2], strict=True))
+    times = sorted(hour * HOUR + minute * MINUTE for hour in hours for minute in minutes)
+    if all(text in ("*", "?") for text in fields[2:]):
+        times.append(times[0] + DAY)
+    return min((later - earlier for earlier, later in pairwise(times)), default=DAY)
+
+
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+UNITS = {"s": 1, "m": MINUTE, "h": HOUR}
+
+
+def _numbers(text: str, numbers: range) -> set[int]:
+    """The numbers that a field of a line is for, which has no names."""
+    found: set[int] = set()
+    for match in filter(None, map(PART.fullmatch, text.split(","))):
+        first = int(match["first"]) if match["first"] else numbers.start
+        last = int(match["last"] or first) if match["first"] and not match["step"] else numbers.stop - 1
+        found.update(range(first, int(match["last"] or last) + 1, int(match["step"] or 1)))
+    return found
 
 
 LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from synth.cluster import Cluster, Provided, Rule, Violation
+from synth.cluster import ANY_IMAGE, Cluster, ImagesWanted, Provided, Rule, Violation
 from synth.rules import (
     authorization,
     certificates,
@@ -14,12 +14,14 @@ from synth.rules import (
     helm,
     identities,
     images,
+    jobs,
     matches,
     namespaces,
     network,
     nodes,
     outside,
     patterns,
+    proxies,
     quotas,
     rights,
     routes,
@@ -28,6 +30,9 @@ from synth.rules import (
     services,
     storage,
     substitutions,
+    traffic,
+    unused,
+    variables,
     workloads,
 )
 from synth.tree import Tree
@@ -41,10 +46,13 @@ RULES: tuple[Rule, ...] = (
     *namespaces.RULES,
     *fields.RULES,
     *workloads.RULES,
+    *variables.RULES,
+    *unused.RULES,
     *images.RULES,
     *nodes.RULES,
     *storage.RULES,
     *scaling.RULES,
+    *jobs.RULES,
     *quotas.RULES,
     *rights.RULES,
     *services.RULES,
@@ -52,12 +60,14 @@ RULES: tuple[Rule, ...] = (
     *gateways.RULES,
     *servers.RULES,
     *destinations.RULES,
+    *traffic.RULES,
     *outside.RULES,
     *matches.RULES,
     *routes.RULES,
     *patterns.RULES,
     *authorization.RULES,
     *encryption.RULES,
+    *proxies.RULES,
     *certificates.RULES,
     *flux.RULES,
     *substitutions.RULES,
@@ -65,9 +75,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check(tree: Tree, provided: Iterable[Provided]) -> list[Violation]:
+def check(tree: Tree, provided: Iterable[Provided], images: ImagesWanted = ANY_IMAGE) -> list[Violation]:
     """Every violation of every rule in one environment's tree, in the order of the objects, without what follows."""
-    cluster = Cluster(tree, provided)
+    cluster = Cluster(tree, provided, images)
     violations = [violation for rule in FOUNDATION for violation in rule(cluster)]
     violations = violations or [violation for rule in RULES for violation in rule(cluster)]
     wrong = {id(violation.subject) for violation in violations}

@@ -24,6 +24,17 @@ CONDITION = re.compile(
 )
 
 
+# Of which a cluster's pods and nodes have their addresses: RFC 1918, 6598, 3927, 4193 and 4291.
+OF_CLUSTERS = [
+    ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+]
+BLOCKS = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks")
+
+
 def authorization_policies_name_what_exists(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("AuthorizationPolicy"):
         for problem in _problems_of_names(cluster, item):
@@ -88,6 +99,11 @@ def _problems_of_form(cluster: Cluster, item: Object) -> Iterator[str]:
         yield from _problems_of_source(source)
     if not any(_checks_tokens(cluster, item)) and (asked := next(_asks_for_a_token(item), None)):
         yield f"asks for a token by {asked}, but no RequestAuthentication for its pods looks at one: add it"
+    if provider := item.spec.get("provider"):
+        if action != "CUSTOM":
+            yield f"has a provider, {provider.get('name')}, and action {action}, which asks nobody: leave it out"
+        elif asked := next(_asks_who_calls(item), None):
+            yield f"has action CUSTOM and asks for {asked}, which Istio refuses beside it: leave that to the provider"
 
 
 def _problems_of_rule(rule: Document) -> Iterator[str]:
@@ -102,7 +118,7 @@ def _problems_of_rule(rule: Document) -> Iterator[str]:
 
 
 def _problems_of_source(source: Document) -> Iterator[str]:
-    for field in ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks"):
+    for field in BLOCKS:
         for text in source.get(field) or []:
             if not _is_network(text):
                 yield f"names the addresses {text!r} in {field}, which are none: 203.0.113.0/24 are some"
@@ -153,12 +169,57 @@ def _checks_tokens(cluster: Cluster, policy: Object) -> Iterator[bool]:
 
 
 def _asks_for_a_token(policy: Object) -> Iterator[str]:
-    if policy.spec.get("action", "ALLOW") != "ALLOW":
-        return
-    yield from ("requestPrincipals" for source in _sources(policy) if source.get("requestPrincipals"))
+    """By what a policy asks for a token, which no request has where nothing looks at it: a DENY too is then for none.
+
+    Or for all, where it is for requests without one.
+    """
+    for field in ("requestPrincipals", "notRequestPrincipals"):
+        yield from (field for source in _sources(policy) if source.get(field))
     for rule in policy.spec.get("rules") or []:
         keys = [condition.get("key", "") for condition in rule.get("when") or []]
         yield from (key for key in keys if key.startswith("request.auth."))
+
+
+def _asks_who_calls(policy: Object) -> Iterator[str]:
+    yield from (field for source in _sources(policy) for field in source if not field.lower().endswith("ipblocks"))
+    for rule in policy.spec.get("rules") or []:
+        keys = [condition.get("key", "") for condition in rule.get("when") or []]
+        yield from (key for key in keys if key.startswith("request.auth.") or key in OF_CALLERS)
+
+
+OF_CALLERS = ("source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal")
+
+
+def addresses_are_those_of_callers(cluster: Cluster) -> Iterator[Violation]:
+    """Behind the ingress gateway pods see the gateway's address, and that of a visitor in a header alone.
+
+    https://istio.io/latest/docs/reference/config/security/authorization-policy/#Source
+    """
+    for item in cluster.of("AuthorizationPolicy"):
+        if not cluster.selected(item.namespace, selected_labels(item.spec.get("selector"))):
+            continue
+        rules = item.spec.get("rules") or []
+        conditions = [condition for rule in rules for condition in rule.get("when") or []]
+        named = [(f, text) for source in _sources(item) for f in BLOCKS[:2] for text in source.get(f) or []]
+        named += [
+            ("source.ip", text)
+            for condition in conditions
+            for text in (*(condition.get("values") or []), *(condition.get("notValues") or []))
+            if condition.get("key") == "source.ip"
+        ]
+        for field, text in named:
+            if _is_network(text) and not _has_pods(text):
+                yield Violation(
+                    item,
+                    f"names the addresses {text} in {field}, from which no request comes to its pods, as that of a "
+                    "visitor comes from the gateway: write remoteIpBlocks, or remote.ip",
+                )
+
+
+def _has_pods(text: str) -> bool:
+    """Whether pods and nodes may have addresses of a network."""
+    network = ip_network(text, strict=False)
+    return any(network.version == own.version and network.overlaps(own) for own in OF_CLUSTERS)
 
 
 def _is_network(text: str) -> bool:
@@ -339,6 +400,7 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
 RULES: tuple[Rule, ...] = (
     authorization_policies_name_what_exists,
     authorization_policies_can_match,
+    addresses_are_those_of_callers,
     authorization_policies_name_ports_of_pods,
     routes_pass_authorization_policies,
     calls_pass_authorization_policies,

@@ -10,8 +10,6 @@ from synth.tree import Object
 
 BY_IDENTITY = frozenset({"principals", "namespaces", "serviceAccounts"})
 """By what a policy knows a caller that has shown who it is."""
-SIDECAR = "sidecar.istio.io/"
-"""What the keys begin with that Istio reads of a pod."""
 
 
 def clients_and_servers_agree(cluster: Cluster) -> Iterator[Violation]:
@@ -67,7 +65,7 @@ def policies_are_for_pods_and_their_ports(cluster: Cluster) -> Iterator[Violatio
     """What Istio refuses or overlooks: https://istio.io/latest/docs/reference/config/security/peer_authentication/."""
     wide: dict[str, Object] = {}
     for item in cluster.of("PeerAuthentication"):
-        selector, levels = item.spec.get("selector"), item.spec.get("portLevelMtls") or {}
+        selector, levels = item.spec.get("selector"), _levels(item)
         if not selected_labels(selector):
             if (other := wide.setdefault(item.namespace, item)) is not item:
                 yield Violation(
@@ -96,18 +94,35 @@ def policies_are_for_pods_and_their_ports(cluster: Cluster) -> Iterator[Violatio
 def who_is_let_in_by_name_shows_it(cluster: Cluster) -> Iterator[Violation]:
     """A caller shows who it is by mutual TLS alone; where the server refuses that, nobody is who a policy wants."""
     for workload in cluster.workloads:
-        refusing = _deciding(cluster, workload)
-        if refusing is None or _mode(refusing) != "DISABLE":
-            continue
-        for policy in authorizations(cluster, workload):
+        refusing, ports = _refusing(cluster, workload)
+        for policy in authorizations(cluster, workload) if refusing else ():
             sources = [s.get("source") or {} for rule in rules_of([policy], "rules") for s in rule.get("from") or []]
-            if any(source.keys() & BY_IDENTITY for source in sources):
+            if refusing and any(source.keys() & BY_IDENTITY for source in sources):
                 yield Violation(
                     refusing,
-                    f"lets the pods of {workload} speak plain text alone, in which {policy} finds no caller by name: "
-                    "write STRICT",
+                    f"lets the pods of {workload} speak plain text alone{ports}, in which {policy} finds no caller by "
+                    "name: write STRICT",
                 )
                 break
+
+
+def _refusing(cluster: Cluster, workload: Object) -> tuple[Object | None, str]:
+    """The policy by which a workload speaks plain text alone, and at which port, for a sentence, where not at all."""
+    deciding = _deciding(cluster, workload)
+    everywhere = deciding is not None and _mode(deciding) == "DISABLE"
+    labels = pod_labels(workload.document)
+    for policy in cluster.within(workload.namespace, "PeerAuthentication"):
+        if policy.spec.get("selector") and selects(policy.spec["selector"], labels):
+            levels = {str(number): level.get("mode") for number, level in _levels(policy).items()}
+            own = [str(port.number) for port in declared(containers(workload.document))]
+            if plain := [number for number in own if levels.get(number) == "DISABLE"]:
+                return policy, f" at port {', '.join(plain)}"
+            everywhere = everywhere and not all(number in levels for number in own)
+    return (deciding if everywhere else None), ""
+
+
+def _levels(policy: Object) -> dict[str | int, dict[str, str]]:
+    return policy.spec.get("portLevelMtls") or {}
 
 
 def callers_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]:
@@ -135,7 +150,16 @@ def plain_text_is_the_exception(cluster: Cluster) -> Iterator[Violation]:
                 "lets every pod of the mesh take plain text beside mutual TLS: write STRICT, and PERMISSIVE for the "
                 "pods alone that somebody without a sidecar calls",
             )
-    open_ones = (w for w in cluster.workloads if cluster.has_sidecar(w) and _deciding(cluster, w) is None)
+    with_proxy = [workload for workload in cluster.workloads if cluster.has_sidecar(workload)]
+    decided = {id(item): item for item in filter(None, (_deciding(cluster, workload) for workload in with_proxy))}
+    for item in decided.values():
+        if item.namespace != ROOT_NAMESPACE and not item.spec.get("selector") and _mode(item) == "PERMISSIVE":
+            yield Violation(
+                item,
+                f"lets every pod of namespace {item.namespace} take plain text: name in its selector the pods alone "
+                "that somebody without a sidecar calls, or write STRICT",
+            )
+    open_ones = (workload for workload in with_proxy if _deciding(cluster, workload) is None)
     if not wide and (open_one := next(open_ones, None)):
         yield Violation(
             open_one,
@@ -167,17 +191,6 @@ def namespaces_choose_their_proxy_in_one_way(cluster: Cluster) -> Iterator[Viola
                 )
 
 
-def what_is_said_to_the_proxy_is_said_on_pods(cluster: Cluster) -> Iterator[Violation]:
-    """Istio reads these of a pod: on the object that makes the pods they do nothing, and nothing reports it."""
-    for item in (*cluster.workloads, *cluster.of("Namespace")):
-        metadata = item.document["metadata"]
-        written = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-        for key in written if item.kind != "Pod" else ():
-            if key.startswith(SIDECAR):
-                where = "istio-injection on it" if item.kind == "Namespace" else f"{key} on its pod template"
-                yield Violation(item, f"has {key} in its own metadata, where Istio does not read it: write {where}")
-
-
 RULES: tuple[Rule, ...] = (
     clients_and_servers_agree,
     policies_are_for_pods_and_their_ports,
@@ -185,5 +198,4 @@ RULES: tuple[Rule, ...] = (
     callers_have_a_sidecar,
     plain_text_is_the_exception,
     namespaces_choose_their_proxy_in_one_way,
-    what_is_said_to_the_proxy_is_said_on_pods,
 )

@@ -58,4 +58,30 @@ def images_can_be_pulled_and_stay(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
-RULES: tuple[Rule, ...] = (digests_belong_to_their_images, images_can_be_pulled_and_stay)
+def images_are_named_as_the_cluster_wants(cluster: Cluster) -> Iterator[Violation]:
+    wanted = cluster.images
+    for item in cluster.workloads:
+        every = containers(item.document)
+        # Beside one with a digest it is told of already.
+        mixed = any("@" in container.get("image", "") for container in every)
+        for container in every:
+            image = Reference.parse(container.get("image", ""))
+            if wanted.registry and not image.is_pulled:
+                yield Violation(
+                    item,
+                    f"has container {container['name']} with image {container.get('image')}, which names no registry: "
+                    f"write where it is pulled from, as in registry.example.com/{container.get('image')}",
+                )
+            elif wanted.digests and not image.digest and not mixed:
+                yield Violation(
+                    item,
+                    f"has container {container['name']} with image {container.get('image')} without a digest, which "
+                    "this cluster wants: write @sha256: and 64 hexadecimal digits behind it",
+                )
+
+
+RULES: tuple[Rule, ...] = (
+    digests_belong_to_their_images,
+    images_can_be_pulled_and_stay,
+    images_are_named_as_the_cluster_wants,
+)

@@ -255,11 +255,25 @@ def _problems_of_route(entry: Document) -> Iterator[str]:
     weights = [target.get("weight", 0) for target in entry.get("route") or []]
     if any(weight < 0 for weight in weights) or (len(weights) > 1 and not any(weights)):
         yield f"with the weights {', '.join(map(str, weights))}: write those that make 100 together"
+    elif len(weights) == 1 and weights[0] not in (0, 100):
+        yield (
+            f"with a weight of {weights[0]} for its one destination, which gets all requests: name the others as well, "
+            "or leave the weight out"
+        )
     yield from _problems_of_redirect(entry.get("redirect"))
+    yield from _problems_of_rewrite(entry)
+    status = (entry.get("directResponse") or {}).get("status", 200)
+    if status not in range(200, 600):
+        yield f"answer with status {status}, which is none: 200 to 599 are"
     yield from _problems_of_retries(entry.get("retries") or {})
-    mirrored = (entry.get("mirrorPercentage") or {}).get("value", 0)
-    if not 0 <= mirrored <= 100:  # noqa: PLR2004, per cent
-        yield f"mirror {mirrored} per cent of requests: write 0 to 100"
+    mirrors = [entry, *(entry.get("mirrors") or [])]
+    for mirrored in (
+        (mirror.get("mirrorPercentage") or mirror.get("percentage") or {}).get("value", 0) for mirror in mirrors
+    ):
+        if not 0 <= mirrored <= 100:  # noqa: PLR2004, per cent
+            yield f"mirror {mirrored} per cent of requests: write 0 to 100"
+    if "mirrorPercentage" in entry and "mirror" not in entry:
+        yield "say how many requests are mirrored and not where to: name that in mirror, or leave mirrorPercentage out"
     if ZERO.fullmatch(str(entry.get("timeout", ""))):
         yield f"with a timeout of {entry['timeout']}, which Istio refuses: leave it out where there is none"
 
@@ -276,6 +290,22 @@ def _problems_of_redirect(redirect: Document | None) -> Iterator[str]:
         yield f"redirect to scheme {redirect['scheme']}: there are http and https"
     if not redirect.get("uri", "/").startswith("/"):
         yield f"redirect to {redirect['uri']}, which is no path: it begins with /"
+
+
+def _problems_of_rewrite(entry: Document) -> Iterator[str]:
+    rewrite = entry.get("rewrite")
+    if rewrite is None:
+        return
+    if not (rewrite.get("uri") or rewrite.get("authority") or rewrite.get("uriRegexRewrite")):
+        yield "rewrite nothing: write a uri or an authority, or leave rewrite out"
+    if rewrite.get("uri") and rewrite.get("uriRegexRewrite"):
+        yield "rewrite the path by uri and by uriRegexRewrite, of which Istio takes one: leave the other out"
+    if not rewrite.get("uri", "/").startswith("/"):
+        yield f"rewrite the path to {rewrite['uri']}, which is none: it begins with /"
+    if "/" in (authority := rewrite.get("authority", "")):
+        yield f"rewrite the host to {authority}, which is none: wiki.example.com is one, without a scheme and a path"
+    if others := [field for field in ("redirect", "directResponse") if entry.get(field)]:
+        yield f"rewrite what is answered by its {others[0]}: leave rewrite out"
 
 
 def _problems_of_retries(retries: Document) -> Iterator[str]:
@@ -296,11 +326,16 @@ def _problems_of_matches(route: Route) -> Iterator[str]:
         path = uri.get("exact", uri.get("prefix", "/"))
         if not path.startswith("/"):
             yield f"match path {path}, which no request has: a path begins with /"
+        elif "?" in path or "*" in path:
+            yield (
+                f"match path {path}, in which a ? or * is itself: a prefix takes every path that begins so, regex is "
+                "for patterns, and queryParams are for what stands behind a ?"
+            )
         method = (match.get("method") or {}).get("exact", "")
         if method != method.upper():
             yield f"match method {method}, which no request has: write {method.upper()}"
-        for header in match.get("headers") or {}:
-            if header != header.lower():
+        for header in (*(match.get("headers") or {}), *(match.get("withoutHeaders") or {})):
+            if header != header.lower() and not header.startswith("@"):
                 yield f"match header {header}, which Istio does not find: write {header.lower()}"
 
 

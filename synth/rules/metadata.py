@@ -23,15 +23,23 @@ KNOWN_VALUES = {
 }
 
 # https://istio.io/latest/docs/reference/config/annotations/ and labels/
-SIDECAR_PREFIX = "sidecar.istio.io/"
-SIDECAR_KEYS = frozenset(
-    """
+OF_PODS = {
+    "sidecar.istio.io/": """
     agentLogLevel bootstrapOverride componentLogLevel discoveryAddress extraStatTags inject interceptionMode logLevel
     nativeSidecar proxyCPU proxyCPULimit proxyImage proxyImageType proxyMemory proxyMemoryLimit rewriteAppHTTPProbers
     statsCompression statsEvictionInterval statsFlushInterval statsHistogramBins statsHistogramBuckets
     statsInclusionPrefixes statsInclusionRegexps statsInclusionSuffixes status userVolume userVolumeMount
-    """.split()  # noqa: SIM905, a list of quoted strings is not read
-)
+    """,
+    "traffic.sidecar.istio.io/": """
+    excludeInboundPorts excludeInterfaces excludeOutboundIPRanges excludeOutboundPorts includeInboundPorts
+    includeOutboundIPRanges includeOutboundPorts kubevirtInterfaces
+    """,
+    "readiness.status.sidecar.istio.io/": "applicationPorts failureThreshold initialDelaySeconds periodSeconds",
+    "status.sidecar.istio.io/": "port",
+    "proxy.istio.io/": "config overrides",
+    "prometheus.istio.io/": "merge-metrics",
+}
+"""What Istio reads of pods, by what their keys begin with."""
 
 
 def check_metadata(mapping: Document, path: str) -> Iterator[str]:
@@ -50,10 +58,17 @@ def check_metadata(mapping: Document, path: str) -> Iterator[str]:
                 yield f"has {here} {text!r}: {kind} is text, put it in quotes"
             elif key in KNOWN_VALUES and text not in KNOWN_VALUES[key]:
                 yield f"has {here} {text!r}, which has no effect: there are {', '.join(KNOWN_VALUES[key])}"
-            elif key.startswith(SIDECAR_PREFIX) and key.removeprefix(SIDECAR_PREFIX) not in SIDECAR_KEYS:
-                yield f"has {here}, which Istio does not know: there are {', '.join(sorted(SIDECAR_KEYS))}"
+            elif known := _known_instead(key):
+                yield f"has {here}, which Istio does not know: there are {', '.join(known)}"
             elif field != "annotations":
                 yield from _check_label(here, key, text)
+
+
+def _known_instead(key: str) -> list[str]:
+    """What Istio knows of pods behind the prefix of a key, where it does not know the key."""
+    prefix, _, name = key.partition("/")
+    known = sorted(OF_PODS.get(f"{prefix}/", "").split())
+    return [] if name in known else known
 
 
 def _check_label(here: str, key: str, text: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
-from synth.mesh import CLUSTER_DOMAIN
+from synth.mesh import CLUSTER_DOMAIN, SPOKEN
 from synth.tree import Object
 
 
@@ -12,12 +12,15 @@ def hosts_outside_are_outside(cluster: Cluster) -> Iterator[Violation]:
     """An entry for a host of the cluster takes the place of its Service, whose pods then get no request."""
     for item in cluster.of("ServiceEntry"):
         for host in item.spec.get("hosts") or []:
-            if host.endswith(f".{CLUSTER_DOMAIN}"):
+            if host == "localhost" or host.endswith((".svc", f".{CLUSTER_DOMAIN}", ".localhost")):
                 yield Violation(
                     item,
-                    f"is for {host}, which is a Service's name in the cluster and no place outside: leave it out, and "
-                    "call the Service",
+                    f"is for {host}, which is {_inside(host)} and no place outside: leave it out, and call the Service",
                 )
+
+
+def _inside(host: str) -> str:
+    return "the pod itself" if host.endswith("localhost") else "a Service's name in the cluster"
 
 
 def entries_of_a_host_agree(cluster: Cluster) -> Iterator[Violation]:
@@ -65,10 +68,40 @@ def _problems(spec: Document) -> Iterator[str]:
     if resolution == "NONE" and spec.get("endpoints"):
         yield "has endpoints, which resolution NONE does not use: write STATIC or DNS"
     ports = spec.get("ports") or []
+    for protocol in dict.fromkeys(str(port.get("protocol") or "TCP") for port in ports):
+        if protocol.upper() not in SPOKEN:
+            yield f"speaks {protocol}, which Istio does not know: there are {', '.join(SPOKEN)}, TCP for any other"
     for field in ("number", "name"):
         values = [port.get(field) for port in ports]
         for value in dict.fromkeys(value for value in values if values.count(value) > 1):
             yield f"has two ports of {field} {value}: change one"
 
 
-RULES: tuple[Rule, ...] = (hosts_outside_are_outside, entries_of_a_host_agree, entries_are_whole)
+def ports_speak_what_servers_speak_there(cluster: Cluster) -> Iterator[Violation]:
+    """An app that speaks TLS where the mesh is told of HTTP gets no answer, and the other way round.
+
+    A DestinationRule for the host may have the proxy encrypt what the app sends.
+    """
+    encrypted = {rule.spec.get("host") for rule in cluster.of("DestinationRule")}
+    for item in cluster.of("ServiceEntry"):
+        for port in item.spec.get("ports") or []:
+            protocol, number = str(port.get("protocol", "")).upper(), port.get("targetPort", port.get("number"))
+            right = WELL_KNOWN.get(number, ())
+            if right and protocol and protocol not in right and not encrypted & set(item.spec.get("hosts") or []):
+                yield Violation(
+                    item,
+                    f"speaks {protocol} at port {number}, where servers speak {right[0]}: write that, or the port that "
+                    "is meant",
+                )
+
+
+WELL_KNOWN = {443: ("TLS", "HTTPS", "TCP"), 80: ("HTTP", "HTTP2", "GRPC", "TCP", "HTTP_PROXY")}
+"""What is spoken at ports that everybody knows: https://www.iana.org/assignments/service-names-port-numbers/"""
+
+
+RULES: tuple[Rule, ...] = (
+    hosts_outside_are_outside,
+    entries_of_a_host_agree,
+    entries_are_whole,
+    ports_speak_what_servers_speak_there,
+)

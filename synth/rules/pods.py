@@ -39,6 +39,7 @@ SELINUX_TYPES = ("container_t", "container_init_t", "container_kvm_t", "containe
 def check_pods(document: Document) -> Iterator[str]:
     """What keeps the pods of a workload from being safe and schedulable, each as the end of a sentence."""
     pod = pod_spec(document)
+    exempted = (document["metadata"].get("annotations") or {}).get("kube-score/ignore", "")
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield f"shares the node's {field.removeprefix('host')}: leave {field} out"
@@ -49,7 +50,7 @@ def check_pods(document: Document) -> Iterator[str]:
             yield f"has volume {volume['name']} of kind {kind}: use a PersistentVolumeClaim, an emptyDir or a ConfigMap"
     yield from _check_context("its pods", pod.get("securityContext") or {})
     for container in containers(document):
-        yield from _check_security(container, pod.get("securityContext") or {})
+        yield from _check_security(container, pod.get("securityContext") or {}, exempted)
         yield from _check_context(f"container {container['name']}", container.get("securityContext") or {})
         yield from _check_host(container)
         yield from _check_resources(container)
@@ -62,7 +63,12 @@ def check_pods(document: Document) -> Iterator[str]:
                 )
 
 
-def _check_security(container: Document, pod: Document) -> Iterator[str]:
+LEAST_ID = 10_000
+HIGH_ID = "container-security-context-user-group-id"
+"""kube-score's name for that rule, by which an object is exempted from it."""
+
+
+def _check_security(container: Document, pod: Document, exempted: str) -> Iterator[str]:
     own = container.get("securityContext") or {}
     effective = {**pod, **own}
     wanted: tuple[tuple[str, Any, Any], ...] = (
@@ -82,6 +88,12 @@ def _check_security(container: Document, pod: Document) -> Iterator[str]:
         )
     if effective.get("runAsUser", 1) == 0:
         yield f"runs container {container['name']} as user 0, which is root: use a high number, as in 10001"
+    for field, who in (("runAsUser", "user"), ("runAsGroup", "group")):
+        if 0 < effective.get(field, 0) < LEAST_ID and HIGH_ID not in exempted:
+            yield (
+                f"runs container {container['name']} as {who} {effective[field]}, which may be somebody's on the node: "
+                "use a high number, as in 10001"
+            )
 
 
 def _check_context(whose: str, context: Document) -> Iterator[str]:

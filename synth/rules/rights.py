@@ -34,6 +34,10 @@ OF_THE_CLUSTER = {
     },
     ("create", "persistentvolumes"): "mount any folder of any node",
     **{
+        (verb, "services/status"): "take over what is sent to any address"  # CVE-2020-8554
+        for verb in ("update", "patch")
+    },
+    **{
         (verb, webhook): "see and change what everybody sends to the API server"
         for verb in ("create", "update", "patch")
         for webhook in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation, shown
 from synth.manifest import Document
+from synth.mesh import ends
 from synth.pods import SERVING, pod_spec, selected_labels
 from synth.scale import autoscaler, scale, share
 from synth.tree import Object
@@ -100,9 +101,23 @@ def several_pods_are_spread(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def routes_lead_to_pods(cluster: Cluster) -> Iterator[Violation]:
+    """Who asks for a host whose workload has no pods gets 503, as long as Git says so."""
+    told: set[int] = set()
+    for route in cluster.of("VirtualService"):
+        for workload, _ in ends(cluster, route):
+            if scale(cluster, workload)[1] == 0 and id(workload) not in told:
+                told.add(id(workload))
+                yield Violation(
+                    workload,
+                    f"has 0 replicas, and {route} leads to it: run one, or take the app out of the environment",
+                )
+
+
 RULES: tuple[Rule, ...] = (
     somebody_says_how_many,
     autoscalers_are_in_charge,
     budgets_fit_their_pods,
     several_pods_are_spread,
+    routes_lead_to_pods,
 )

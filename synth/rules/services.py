@@ -1,9 +1,11 @@
 """Rules for Services: each leads to the pods of one workload, on a port that they offer."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from synth.cluster import Cluster, Provided, Rule, Violation, shown
 from synth.manifest import Document
+from synth.mesh import SPOKEN
 from synth.pods import containers, port_names
 from synth.tree import Object
 
@@ -57,6 +59,32 @@ def who_names_a_service_finds_it(cluster: Cluster) -> Iterator[Violation]:
                 yield Violation(item, f"leads to port {port} of Service {backend['name']}, which offers {known}")
 
 
+def ports_say_what_is_spoken(cluster: Cluster) -> Iterator[Violation]:
+    """Istio guesses where nothing says what is spoken; a word that is like one of its own was meant to say it.
+
+    https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
+    """
+    known = [name.lower() for name in SPOKEN]
+    for item in cluster.of("Service"):
+        for port in item.spec.get("ports") or []:
+            said = port.get("appProtocol")
+            first = str(said or port.get("name", "")).lower()
+            if first.startswith("grpc-web") or (said and "/" in said):
+                continue
+            word = first.partition("-")[0]
+            near = get_close_matches(word, known, 1, ALIKE)
+            if word not in known and (near or said):
+                yield Violation(
+                    item,
+                    f"has port {port.get('port')} speak {said or port['name']}, which Istio does not know: "
+                    + (f"write {near[0]}" if near else f"there are {', '.join(known)}"),
+                )
+
+
+ALIKE = 0.75
+"""From which share of equal letters on a word is taken for another one misspelt."""
+
+
 def _port(backend: Document) -> str | int | None:
     port = backend.get("port") or {}
     found: str | int | None = port.get("number") or port.get("name")
@@ -74,4 +102,5 @@ def _offered(service: Object | Provided) -> list[str | int]:
 RULES: tuple[Rule, ...] = (
     services_reach_one_workload,
     who_names_a_service_finds_it,
+    ports_say_what_is_spoken,
 )

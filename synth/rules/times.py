@@ -17,6 +17,11 @@ PROGRESS = 600
 """Seconds that a rollout may make no progress, where a Deployment does not say how many."""
 # https://cert-manager.io/docs/usage/certificate/#issuance-behavior: three months, where it does not say how long.
 CERTIFICATE_DURATION = "2160h"
+HOUR, LEAST_RENEWAL = 3600, 300
+"""Seconds: the least that a certificate lasts, and is renewed before its end.
+
+ValidateDuration in https://github.com/cert-manager/cert-manager internal/apis/certmanager/validation.
+"""
 
 
 def check_times(subject: Object) -> Iterator[str]:
@@ -28,8 +33,17 @@ def check_times(subject: Object) -> Iterator[str]:
         yield from _check_start(subject)
     if subject.kind == "Certificate":
         duration, before = subject.spec.get("duration", CERTIFICATE_DURATION), subject.spec.get("renewBefore")
-        if before and _long(before) >= _long(duration):
+        if _long(duration) < HOUR:
+            yield f"lasts {duration}, and cert-manager makes none for less than an hour: write 2160h, or what is meant"
+        elif before and _long(before) < LEAST_RENEWAL:
+            yield f"is renewed {before} before its end, and cert-manager takes five minutes at least: write 5m, or more"
+        elif before and _long(before) >= _long(duration):
             yield f"is renewed {before} before its end, but lasts {duration}: make renewBefore shorter than duration"
+        share = subject.spec.get("renewBeforePercentage")
+        if share is not None and share not in range(1, 100):
+            yield f"is renewed when {share} percent of its time are left: 1 to 99 are some"
+        if share is not None and before:
+            yield "has renewBefore and renewBeforePercentage, of which cert-manager takes one: leave the other out"
     for number, route in enumerate(subject.spec.get("http", []) if subject.kind == "VirtualService" else (), 1):
         timeout, attempt = route.get("timeout"), (route.get("retries") or {}).get("perTryTimeout")
         if timeout and attempt and 0 < _long(timeout) < _long(attempt):

@@ -34,6 +34,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "reclaimPolicy": ("Delete", "Retain"),
     "sessionAffinity": ("None", "ClientIP"),
     "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
+    "trafficDistribution": ("PreferClose", "PreferSameZone", "PreferSameNode"),
     "unhealthyPodEvictionPolicy": ("IfHealthyBudget", "AlwaysAllow"),
     "volumeBindingMode": ("Immediate", "WaitForFirstConsumer"),
     "volumeMode": ("Filesystem", "Block"),
@@ -59,12 +60,23 @@ LEAST = {
     # https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline
     "startingDeadlineSeconds": 10,
 }
+RESTARTED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 ENDS = {
-    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), ("Always",)),
+    **dict.fromkeys(RESTARTED, ("Always",)),
     **dict.fromkeys(("Job", "CronJob"), ("Never", "OnFailure")),
 }
 """How the pods of a workload may be restarted; where nothing is said it is always."""
 TYPES = {"Service": ("ClusterIP", "ExternalName"), "Deployment.strategy": ("RollingUpdate", "Recreate")}
+MODES = ("defaultMode", "mode")
+"""Who may read and write a file of a volume: a number that people know in octal and YAML and JSON have in decimal."""
+MOST_OF_A_MODE = 0o777
+FORGOTTEN = (400, 440, 444, 500)
+"""Modes as people know them: in decimal each is one that nobody gives a file."""
+FROM_OUTSIDE = (
+    *("allocateLoadBalancerNodePorts", "externalTrafficPolicy", "healthCheckNodePort", "loadBalancerClass"),
+    *("loadBalancerIP", "loadBalancerSourceRanges"),
+)
+"""What of a Service is for requests that come to it from outside the cluster, past the ingress gateway."""
 GIVEN_WITH = {"NodePort": "opens a port of every node", "LoadBalancer": "asks the cloud for an address of its own"}
 
 
@@ -79,12 +91,23 @@ def check_values(subject: Object, mappings: list[tuple[str, Document]]) -> Itera
                 for value in _texts(given):
                     if value not in known:
                         yield f"has {_at(path, field)} {value!r}: there are {', '.join(known)}"
+            if field in MODES and isinstance(given, int) and (problem := _problem_of_mode(given)):
+                yield f"has {_at(path, field)} {given}, {problem}"
             least = LEAST.get(field)
             if least is not None and isinstance(given, int) and not isinstance(given, bool) and given < least:
                 yield f"has {_at(path, field)} {given}: it is {least} at least"
     yield from _check_kind(subject)
     yield from _check_data(subject)
     yield from _check_pod(subject.document)
+
+
+def _problem_of_mode(mode: int) -> str:
+    """What is wrong with a file's mode, as the end of a sentence; nothing where it is one that files have."""
+    meant = f"write 0o{mode} for what is {mode} in octal"
+    if not 0 <= mode <= MOST_OF_A_MODE:
+        known = str(mode).isdecimal() and not set(str(mode)) - set("01234567")
+        return f"which is no mode of a file: {meant if known else 'there are 0o000 to 0o777, as in 0o644'}"
+    return f"which is {mode:o} in octal: {meant}" if mode in FORGOTTEN else ""
 
 
 def _texts(value: Any) -> list[str]:
@@ -112,8 +135,13 @@ def _check_kind(subject: Object) -> Iterator[str]:
     ready, progress = spec.get("minReadySeconds", 0), spec.get("progressDeadlineSeconds", 600)
     if subject.kind == "Deployment" and ready >= progress:
         yield f"has minReadySeconds {ready}, which no rollout lasts with progressDeadlineSeconds {progress}: lower it"
+    if subject.kind in RESTARTED and "activeDeadlineSeconds" in pod_spec(subject.document):
+        yield (
+            "has pods with activeDeadlineSeconds, which those of a Job alone may have, as they are not started again: "
+            "leave it out"
+        )
     selector = spec.get("selector")
-    if subject.kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet") and not any((selector or {}).values()):
+    if subject.kind in RESTARTED and not any((selector or {}).values()):
         yield "has an empty selector, which would be for every pod: name the labels of its own"
     if subject.kind == "Service":
         yield from _check_service(spec)
@@ -133,6 +161,16 @@ def _check_service(spec: Document) -> Iterator[str]:
         yield f"is of type {kind!r}: leave type out"
     elif any(port.get("nodePort") for port in ports):
         yield "has a nodePort, which a Service of type ClusterIP cannot have: leave it out"
+    for field in FROM_OUTSIDE if kind not in GIVEN_WITH else ():
+        if field in spec:
+            yield (
+                f"has {field}, which is for a Service that is reached from outside the cluster: leave it out, the "
+                "ingress gateway is the way in"
+            )
+    if spec.get("externalIPs"):
+        yield f"takes what is for {', '.join(map(str, spec['externalIPs']))} from every node: leave externalIPs out"
+    if spec.get("sessionAffinityConfig") and spec.get("sessionAffinity") != "ClientIP":
+        yield "has a sessionAffinityConfig, which sessionAffinity ClientIP alone has: write that too, or leave it out"
     if kind == "ExternalName" and not spec.get("externalName"):
         yield "is of type ExternalName and has no externalName: write the host that it stands for"
     if len(ports) > 1 and not all(port.get("name") for port in ports):

@@ -15,13 +15,33 @@ def refused(form: Any, value: object) -> str | None:
     return problem
 
 
+NO_BRANCHES = [
+    "main..x",
+    "a b",
+    "a//b",
+    "a/",
+    "/a",
+    ".a",
+    "a/.b",
+    "a.lock",
+    "a.",
+    "a~1",
+    "a^",
+    "a:b",
+    "a?",
+    "a*",
+    "@",
+    "HEAD",
+]
+
+
 @pytest.mark.parametrize(
     ("form", "right"),
     [
         (forms.Name, ["staging", "eu-1"]),
         (forms.Domain, ["localhost", "wiki.example.com"]),
         (forms.SshAddress, ["ssh://git@github.com/a/b.git", "ssh://git@git.example.com:2222/b.git"]),
-        (forms.Branch, ["main", "release/1.x"]),
+        (forms.Branch, ["main", "release/1.x", "origin", "a@b", "feat/#12"]),
         (forms.Context, ["k3d-a", "arn:aws:eks:eu:1:cluster/a"]),
         (forms.Registry, ["ghcr.io", "registry.example.com:5000"]),
         (forms.RegistryPath, ["docker.io/istio", "registry.example.com:5000/mirror/istio"]),
@@ -50,6 +70,9 @@ def test_what_is_of_a_form_is_taken(form: Any, right: list[object]) -> None:
         (forms.Context, "", "is no name of a context"),
         (forms.Branch, "", "is no branch: write its name, as in main"),
         (forms.Branch, "-x", "is no branch"),
+        *[(forms.Branch, name, "is no branch: write its name") for name in NO_BRANCHES],
+        (forms.Branch, "refs/heads/main", "says where the branch is kept as well: write its name alone"),
+        (forms.Branch, "origin/main", "says where the branch is kept as well"),
         (forms.Registry, "https://r.example.com", "is no host of a registry: registry.example.com is one"),
         (forms.RegistryPath, "istio", "is no place in a registry: docker.io/istio is one"),
         (forms.Folder, "charts", "is no tree: it is deploy, or a folder just below it"),

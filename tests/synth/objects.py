@@ -63,6 +63,7 @@ spec:
     spec:
       serviceAccountName: wiki
       automountServiceAccountToken: false
+      imagePullSecrets: [{name: key}]
       securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
       containers:
       - name: wiki

@@ -284,11 +284,27 @@ class TestOutside:
             ({"host": "https://a.example"}, "host 'https://a.example' outside is no host name"),
             ({"host": "a.example", "port": 0}, "Outside: port 0 is no port"),
             ({"addresses": ["somewhere"]}, "address 'somewhere' outside is none"),
+            ({"host": "a.example", "protocol": "POSTGRES"}, "protocol 'POSTGRES' is none that Istio knows: TCP is for"),
+            ({"host": "a.example", "protocol": "UDP"}, "protocol 'UDP' is none that Istio knows"),
+            ({"host": "db.internal"}, "host 'db.internal' outside is of a private network"),
+            ({"host": "nas.lan"}, "host 'nas.lan' outside is of a private network"),
         ],
     )
     def test_a_place_that_is_none_is_refused(self, options: dict[str, Any], sentence: str) -> None:
         with pytest.raises(ValueError, match=sentence):
             Outside(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"host": "a.example", "protocol": "tcp", "port": 5432},
+        {"host": "metadata.google.internal", "protocol": "HTTP", "port": 80},
+        {"host": "internal.example"},
+    ],
+)
+def test_a_place_outside_may_be(options: dict[str, Any]) -> None:
+    Outside(**options)
 
 
 def test_permissions_are_a_role_a_token_and_a_way_to_the_api_server() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.shapes.schedule import check_schedule
+from charts.shapes.schedule import DAY, HOUR, check_schedule, period
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,28 @@ def test_another_line_may_not(line: str, problem: str) -> None:
 def test_a_time_zone_is_one_of_the_known_ones(zone: str) -> None:
     with pytest.raises(ValueError, match="Europe/Berlin is one"):
         check_schedule("job", "0 3 * * *", zone)
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("* * * * *", 60),
+        ("*/15 * * * *", 900),
+        ("*/15 2-4 * * sun", 900),
+        ("5/20 * * * *", 1200),
+        ("0,10 3 * * *", 600),
+        ("50 3,4 * * *", HOUR),
+        ("0 1-23/2 * * *", 2 * HOUR),
+        ("0 22,1 * * *", 3 * HOUR),
+        ("0 22,1 * * mon", 21 * HOUR),
+        ("0 3 * * *", DAY),
+        ("0 3 1 * *", DAY),
+        ("@hourly", HOUR),
+        ("@daily", DAY),
+        ("@every 1h30m", 5400),
+        ("@every 45s", 45),
+    ],
+)
+def test_runs_are_so_far_apart(line: str, seconds: int) -> None:
+    check_schedule("job", line, "Etc/UTC")
+    assert period(line) == seconds

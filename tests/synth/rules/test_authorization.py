@@ -350,7 +350,11 @@ def when(key: str, **values: list[str]) -> Document:
             "names callers of namespace wiki with an account of istio-system, which no caller is",
         ),
         (of(ipBlocks=["10.0.0.0/44"]), "names the addresses '10.0.0.0/44' in ipBlocks, which are none"),
+        (of(ipBlocks=["203.0.113.0/24"]), "names the addresses 203.0.113.0/24 in ipBlocks, from which no request"),
+        (of(notIpBlocks=["2001:db8::/32"]), "names the addresses 2001:db8::/32 in notIpBlocks, from which no request"),
+        (when("source.ip", values=["203.0.113.7"]), "names the addresses 203.0.113.7 in source.ip, from which no"),
         (of(requestPrincipals=["*"]), "asks for a token by requestPrincipals"),
+        (of(notRequestPrincipals=["*"]), "asks for a token by notRequestPrincipals"),
         (when("request.auth.claims[iss]", values=["x"]), "asks for a token by request.auth.claims[iss]"),
         (when("request.header[x]", values=["x"]), "has a condition on request.header[x], which Istio does not know"),
         (when("source.namespace"), "has a condition on source.namespace without values"),
@@ -368,6 +372,12 @@ def test_what_no_request_is_like_gives_one_sentence(rule: Document, told: str) -
         ({"action": "CUSTOM", "rules": [GATEWAYS]}, "has action CUSTOM without a provider"),
         ({"rules": [GATEWAYS], "targetRefs": [{"kind": "Service", "name": "wiki"}]}, "has a selector and targetRefs"),
         ({"action": "DENY"}, "has action DENY and no rules"),
+        ({"action": "DENY", "rules": [of(notRequestPrincipals=["*"])]}, "asks for a token by notRequestPrincipals"),
+        ({"rules": [GATEWAYS], "provider": {"name": "login"}}, "has a provider, login, and action ALLOW, which asks"),
+        (
+            {"action": "CUSTOM", "provider": {"name": "login"}, "rules": [GATEWAYS]},
+            "has action CUSTOM and asks for principals, which Istio refuses beside it",
+        ),
     ],
 )
 def test_what_istio_refuses_gives_one_sentence(spec: Document, told: str) -> None:
@@ -383,6 +393,7 @@ def test_what_istio_refuses_gives_one_sentence(spec: Document, told: str) -> Non
         when("request.headers[x-team]", values=["a"]),
         when("connection.sni", notValues=["other.localhost"]),
         of(principals=["*/sa/istio-ingress"], remoteIpBlocks=["10.0.0.0/8", "192.0.2.1"]),
+        of(ipBlocks=["10.42.0.0/16", "0.0.0.0/0", "fd00::/64", "100.64.0.0/10"]),
     ],
 )
 def test_what_some_request_is_like_is_right(rule: Document) -> None:

@@ -59,9 +59,9 @@ def test_a_client_that_does_not_speak_what_is_demanded_gives_its_sentence(mode: 
     [
         ("ISTIO_MUTUAL", [demanded("STRICT")]),
         (None, [demanded("STRICT")]),
-        ("DISABLE", [demanded("PERMISSIVE"), demanded("STRICT", "istio-system")]),
+        ("DISABLE", [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT", "istio-system")]),
         ("DISABLE", [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT")]),
-        ("DISABLE", [demanded("PERMISSIVE"), demanded("STRICT", "flux-system")]),
+        ("DISABLE", [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT", "flux-system")]),
     ],
 )
 def test_a_client_and_a_server_may_agree(mode: str | None, policies: list[Document]) -> None:
@@ -99,6 +99,19 @@ def test_one_port_may_be_called_as_another_is_not() -> None:
         ([demanded("PERMISSIVE", "istio-system")], "lets every pod of the mesh take plain text beside mutual TLS"),
         ([demanded("UNSET", "istio-system")], "lets every pod of the mesh take plain text beside mutual TLS"),
         ([], "takes plain text beside mutual TLS, which no PeerAuthentication demands"),
+        ([demanded("PERMISSIVE")], "lets every pod of namespace wiki take plain text"),
+        (
+            [demanded("UNSET", selector=WIKI_PODS, portLevelMtls={"8000": {"mode": "DISABLE"}}), demanded("STRICT")],
+            "speak plain text alone at port 8000, in which AuthorizationPolicy wiki finds no caller by name",
+        ),
+        (
+            [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={"8000": {"mode": "DISABLE"}})],
+            "speak plain text alone at port 8000, in which AuthorizationPolicy wiki finds no caller by name",
+        ),
+        (
+            [demanded("DISABLE", selector=WIKI_PODS)],
+            "speak plain text alone, in which AuthorizationPolicy wiki finds no caller by name",
+        ),
         ([demanded("DISABLE")], "speak plain text alone, in which AuthorizationPolicy wiki finds no caller by name"),
     ],
 )
@@ -114,7 +127,7 @@ def test_a_policy_of_mutual_tls_that_is_not_what_it_seems_gives_one_sentence(
     [
         [demanded("STRICT"), demanded("STRICT", "istio-system")],
         [demanded("STRICT", selector=WIKI_PODS, portLevelMtls={8000: {"mode": "PERMISSIVE"}})],
-        [demanded("PERMISSIVE")],
+        [demanded("DISABLE", selector=WIKI_PODS, portLevelMtls={"8000": {"mode": "STRICT"}})],
         [demanded("PERMISSIVE", selector=WIKI_PODS), demanded("STRICT", "istio-system")],
     ],
 )
@@ -173,16 +186,6 @@ TOLD_TO_THE_PROXY = {"sidecar.istio.io/inject": "true"}
             in_the_mesh(ENABLED, {"labels": {"istio.io/rev": "stable"}}),
             "Deployment wiki has istio.io/rev on its pods, which does nothing as Namespace wiki has istio-injection: "
             "put it on Namespace wiki instead of that",
-        ),
-        (
-            in_the_mesh(ENABLED, {}, annotations=TOLD_TO_THE_PROXY),
-            "Deployment wiki has sidecar.istio.io/inject in its own metadata, where Istio does not read it: write "
-            "sidecar.istio.io/inject on its pod template",
-        ),
-        (
-            in_the_mesh({**ENABLED, **TOLD_TO_THE_PROXY}, {}),
-            "Namespace wiki has sidecar.istio.io/inject in its own metadata, where Istio does not read it: write "
-            "istio-injection on it",
         ),
     ],
 )

@@ -2,8 +2,9 @@
 
 import pytest
 
+from synth.cluster import Cluster, ImagesWanted
 from synth.rules import images
-from tests.synth.objects import environment, find, other, put, said
+from tests.synth.objects import PROVIDED, environment, find, other, put, said, tree
 
 ONE, TWO, ZEROS = (f"sha256:{digit * 64}" for digit in "120")
 
@@ -76,3 +77,31 @@ def test_a_container_without_a_digest_beside_one_with_it_gives_its_sentence() ->
     )
     containers[1]["image"] = f"cache:1.0@{TWO}"
     assert said(images.RULES, documents) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "wanted", "told"),
+    [
+        ("wiki:1.0", ImagesWanted(), []),
+        (
+            "wiki:1.0",
+            ImagesWanted(registry=True),
+            ["image wiki:1.0, which names no registry: write where it is pulled"],
+        ),
+        ("team/wiki:1.0", ImagesWanted(registry=True), ["image team/wiki:1.0, which names no registry"]),
+        ("host:5000/wiki:1.0", ImagesWanted(registry=True), []),
+        (
+            "host:5000/wiki:1.0",
+            ImagesWanted(registry=True, digests=True),
+            ["image host:5000/wiki:1.0 without a digest, which this cluster wants: write @sha256: and 64"],
+        ),
+        (f"host:5000/wiki:1.0@{ONE}", ImagesWanted(registry=True, digests=True), []),
+    ],
+)
+def test_an_image_is_named_as_its_cluster_wants(image: str, wanted: ImagesWanted, told: list[str]) -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), "spec/template/spec/containers/0/image", image)
+    cluster = Cluster(tree(documents), PROVIDED, wanted)
+    found = [str(violation) for rule in images.RULES for violation in rule(cluster)]
+    assert len(found) == len(told)
+    assert all(fragment in sentence for fragment, sentence in zip(told, found, strict=True))

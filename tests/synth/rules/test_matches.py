@@ -296,6 +296,23 @@ def test_redirects_may_lead_one_after_the_other(ways: list[tuple[str, Document]]
         ({"retries": {"attempts": 1, "retryOn": "connect-failure, refused-stream"}}, "try again on ' refused-stream'"),
         ({"timeout": "0s"}, "with a timeout of 0s, which Istio refuses"),
         ({"mirrorPercentage": {"value": 120}}, "mirror 120 per cent of requests"),
+        ({"mirrors": [{"destination": {"host": WIKI}, "percentage": {"value": -1}}]}, "mirror -1 per cent"),
+        ({"mirrorPercentage": {"value": 20}}, "say how many requests are mirrored and not where to"),
+        ({"rewrite": {"uri": "api"}}, "rewrite the path to api, which is none: it begins with /"),
+        ({"rewrite": {}}, "rewrite nothing: write a uri or an authority"),
+        ({"rewrite": {"authority": "https://wiki.localhost"}}, "rewrite the host to https://wiki.localhost, which is"),
+        (
+            {"rewrite": {"uri": "/", "uriRegexRewrite": {"match": "a", "rewrite": "b"}}},
+            "rewrite the path by uri and by",
+        ),
+        ({"directResponse": {"status": 99}}, "answer with status 99, which is none"),
+        (
+            {"directResponse": {"status": 200}, "rewrite": {"uri": "/"}},
+            "rewrite what is answered by its directResponse",
+        ),
+        ({"match": [{"uri": {"prefix": "/api/*"}}]}, "match path /api/*, in which a ? or * is itself"),
+        ({"match": [{"uri": {"exact": "/api?full=1"}}]}, "match path /api?full=1, in which a ? or * is itself"),
+        ({"match": [{"withoutHeaders": {"X-Beta": {"exact": "1"}}}]}, "match header X-Beta, which Istio does not find"),
         ({"match": [{"uri": {"prefix": "api"}}]}, "match path api, which no request has"),
         ({"match": [{"method": {"exact": "post"}}]}, "match method post, which no request has: write POST"),
         ({"match": [{"headers": {"X-Beta": {"exact": "1"}}}]}, "match header X-Beta, which Istio does not find"),
@@ -325,6 +342,7 @@ def test_a_redirect_that_istio_refuses_gives_its_sentence(redirect: Document, to
         ("spec/http", None, "has no routes"),
         ("spec/http/0/route", [], "with no destination"),
         ("spec/hosts", ["wiki.localhost", "wiki.localhost"], "names host wiki.localhost twice"),
+        ("spec/http/0/route", [{**TO_WIKI[0], "weight": 50}], "with a weight of 50 for its one destination"),
         (
             "spec/http/0/route",
             [{**TO_WIKI[0], "weight": 0}, {**TO_WIKI[0], "weight": 0}],
@@ -336,6 +354,21 @@ def test_a_virtual_service_is_whole(path: str, value: Any, told: str) -> None:
     documents = environment()
     put(find(documents, "VirtualService"), path, value)
     assert [sentence for sentence in sentences(documents) if told in sentence] != []
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"rewrite": {"uri": "/"}},
+        {"rewrite": {"authority": "wiki.example.com"}},
+        {"rewrite": {"uriRegexRewrite": {"match": "^/a", "rewrite": "/b"}}},
+        {"mirror": {"host": WIKI}, "mirrorPercentage": {"value": 0.5}},
+        {"match": [{"headers": {"@request.auth.claims.Team": {"exact": "a"}}}]},
+        {"match": [{"uri": {"regex": "/api/.*[?]?"}}]},
+    ],
+)
+def test_a_route_may_do_more(route: Document) -> None:
+    assert sentences(routed(route)) == []
 
 
 def test_a_protocol_may_be_written_in_lower_case() -> None:

@@ -37,6 +37,8 @@ FORBIDDEN: list[tuple[str, Any, str]] = [
     (f"{POD}/volumes/0", {"name": "pages", "nfs": {"server": "x", "path": "/"}}, "has volume pages of kind nfs"),
     (f"{POD}/hostNetwork", True, "shares the node's Network"),
     (f"{POD}/hostPID", True, "shares the node's PID"),
+    (f"{POD}/securityContext/runAsUser", 999, "runs container wiki as user 999, which may be somebody's on the node"),
+    (f"{CONTAINER}/securityContext/runAsGroup", 70, "runs container wiki as group 70, which may be somebody's"),
     (f"{POD}/securityContext/sysctls", [{"name": "kernel.msgmax", "value": "1"}], "with sysctls kernel.msgmax"),
     (f"{POD}/securityContext/seLinuxOptions", {"type": "spc_t"}, "has its pods with securityContext.seLinuxOptions"),
     (f"{POD}/securityContext/windowsOptions", {"hostProcess": True}, "its pods with securityContext.windowsOptions"),

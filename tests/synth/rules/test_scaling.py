@@ -257,9 +257,18 @@ def test_the_pods_of_an_autoscaler_are_spread_over_nodes() -> None:
 
 
 def test_no_pods_need_not_let_one_go() -> None:
-    documents = unlimited()
+    documents = [document for document in unlimited() if document["kind"] != "VirtualService"]
     put(find(documents, "Deployment"), "spec/replicas", 0)
     assert sentences([*documents, budget(maxUnavailable="50%")]) == []
+
+
+def test_a_route_leads_to_pods() -> None:
+    documents = unlimited()
+    put(find(documents, "Deployment"), "spec/replicas", 0)
+    assert sentences(documents) == [
+        "Deployment wiki has 0 replicas, and VirtualService wiki leads to it: run one, or take the app out of the "
+        "environment"
+    ]
 
 
 def test_a_budget_has_one_bound() -> None:

@@ -96,6 +96,8 @@ def test_a_route_waits_for_an_attempt(route: dict[str, Any], count: int) -> None
         ({"duration": "24h", "renewBefore": "8h"}, 0),
         ({"renewBefore": "360h"}, 0),
         ({"duration": "1h"}, 0),
+        ({"renewBefore": "5m"}, 0),
+        ({"renewBeforePercentage": 30}, 0),
     ],
 )
 def test_a_certificate_is_renewed_after_it_is_issued(times: dict[str, str], count: int) -> None:
@@ -104,6 +106,21 @@ def test_a_certificate_is_renewed_after_it_is_issued(times: dict[str, str], coun
     found = list(check_fields(item))
     assert len(found) == count
     assert all("make renewBefore shorter than duration" in told for told in found)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"duration": "30m"}, "lasts 30m, and cert-manager makes none for less than an hour"),
+        ({"renewBefore": "30s"}, "is renewed 30s before its end, and cert-manager takes five minutes at least"),
+        ({"renewBeforePercentage": 100}, "is renewed when 100 percent of its time are left"),
+        ({"renewBefore": "24h", "renewBeforePercentage": 30}, "has renewBefore and renewBeforePercentage"),
+    ],
+)
+def test_what_cert_manager_refuses_gives_its_sentence(times: dict[str, Any], told: str) -> None:
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "wiki"}}
+    (sentence,) = check_fields(Object({**certificate, "spec": times}, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))
+    assert told in sentence
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def strategy(**update: Any) -> dict[str, Any]:
     return {"type": "RollingUpdate", "rollingUpdate": update}
 
 
+def secret(**source: Any) -> dict[str, Any]:
+    return {"name": "pages", "secret": {"secretName": "key", **source}}
+
+
+IP_OF_A_VISITOR = {"ports": [{"port": 80}], "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}}
 TWO_PORTS = [{"name": "http", "port": 80}, {"name": "more", "port": 81}]
 
 
@@ -82,6 +87,23 @@ TWO_PORTS = [{"name": "http", "port": 80}, {"name": "more", "port": 81}]
         (changed("Service", "spec/ports", [{"port": 80}, {"name": "more", "port": 81}]), "one of them without a name"),
         (changed("Service", "spec/ports", [*TWO_PORTS, {"name": "b", "port": 80}]), "two ports with the port 80/TCP"),
         (changed("Service", "spec/ports", [*TWO_PORTS, {"name": "http", "port": 9}]), "two ports with the name http"),
+        (
+            changed("Service", "spec/externalTrafficPolicy", "Local"),
+            "has externalTrafficPolicy, which is for a Service",
+        ),
+        (changed("Service", "spec/loadBalancerIP", "192.0.2.7"), "has loadBalancerIP, which is for a Service that is"),
+        (changed("Service", "spec/healthCheckNodePort", 30080), "has healthCheckNodePort, which is for a Service that"),
+        (changed("Service", "spec/externalIPs", ["192.0.2.7"]), "takes what is for 192.0.2.7 from every node"),
+        (changed("Service", "spec/sessionAffinityConfig", {"clientIP": {}}), "sessionAffinity ClientIP alone has"),
+        (changed("Service", "spec/trafficDistribution", "Close"), "trafficDistribution 'Close': there are PreferClose"),
+        (changed("Deployment", f"{POD}/activeDeadlineSeconds", 60), "which those of a Job alone may have"),
+        (job(volumes=[secret(defaultMode=644)]), "defaultMode 644, which is no mode of a file: write 0o644 for what"),
+        (job(volumes=[secret(defaultMode=440)]), "defaultMode 440, which is 670 in octal: write 0o440 for what is 440"),
+        (job(volumes=[secret(defaultMode=999)]), "which is no mode of a file: there are 0o000 to 0o777, as in 0o644"),
+        (
+            job(volumes=[secret(items=[{"key": "a", "path": "a", "mode": 600}])]),
+            "secret.items[0].mode 600, which is no mode of a file: write 0o600",
+        ),
         (config_map(data={"a": True}), "has data[a] True, which is no text: put it in quotes"),
         (config_map(data={"a": "b"}, binaryData={"a": "Yg=="}), "has a in data and in binaryData"),
         (config_map(data={"a": "x" * 1024 * 1024 + "x"}), "bytes of data, and the API server takes 1048576"),
@@ -127,6 +149,10 @@ def test_what_the_server_refuses_gives_its_sentence(document: Document, problem:
         changed("Deployment", "spec/minReadySeconds", 20),
         changed("Deployment", "spec/replicas", 0),
         changed("Service", "spec/ports", TWO_PORTS),
+        changed("Service", "spec", {**IP_OF_A_VISITOR, "sessionAffinity": "ClientIP"}),
+        changed("Service", "spec/trafficDistribution", "PreferSameZone"),
+        job(activeDeadlineSeconds=60),
+        *[job(volumes=[secret(defaultMode=mode)]) for mode in (0o400, 0o440, 0o444, 0o600, 0o644, 0o755, 0o777)],
         changed("Service", "spec/ports", [*TWO_PORTS, {"name": "b", "port": 80, "protocol": "UDP"}]),
         changed("Service", "spec", {"type": "ExternalName", "externalName": "db.example.org"}),
         config_map(data={"a": "true"}, binaryData={"b": "Yg=="}),

@@ -1,0 +1,174 @@
+"""Rules for what pods say to Istio's proxy: values that it reads, and no port that gets past it.
+
+https://istio.io/latest/docs/reference/config/annotations/
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_network
+
+import yaml
+
+from synth.cluster import Cluster, Rule, Violation
+from synth.pods import containers, declared, pod_labels, pod_template
+from synth.policies import ways
+from synth.quantity import quantity
+from synth.tree import Object
+
+TRAFFIC = "traffic.sidecar.istio.io/"
+KEYS_ARE_OF = ("sidecar.istio.io/", TRAFFIC, "readiness.status.sidecar.istio.io/", "status.sidecar.istio.io/")
+"""What the keys begin with that Istio reads of a pod alone."""
+CONFIG = "proxy.istio.io/config"
+SIZES = ("proxyCPU", "proxyCPULimit", "proxyMemory", "proxyMemoryLimit")
+HIGHEST_PORT = 65535
+
+
+def _is_size(text: str) -> bool:
+    try:
+        quantity(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and int(text) <= HIGHEST_PORT
+
+
+def _are_ports(text: str) -> bool:
+    return all(_is_port(port) for port in _parts(text))
+
+
+def _are_networks(text: str) -> bool:
+    try:
+        return all(ip_network(part, strict=False) for part in _parts(text))
+    except ValueError:
+        return False
+
+
+def _is_mapping(text: str) -> bool:
+    try:
+        return isinstance(yaml.load(text, yaml.CSafeLoader), dict)
+    except yaml.YAMLError:
+        return False
+
+
+def _or_all(form: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda text: text == "*" or form(text)
+
+
+PORTS, NETWORKS = (
+    "numbers of ports with commas between them, as in 9000,9100",
+    "networks, as in 10.0.0.0/8,192.0.2.7/32",
+)
+FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    f"{TRAFFIC}excludeInboundPorts": (_are_ports, PORTS),
+    f"{TRAFFIC}excludeOutboundPorts": (_are_ports, PORTS),
+    f"{TRAFFIC}includeInboundPorts": (_or_all(_are_ports), f"{PORTS}, or *"),
+    f"{TRAFFIC}includeOutboundPorts": (_or_all(_are_ports), f"{PORTS}, or *"),
+    f"{TRAFFIC}excludeOutboundIPRanges": (_are_networks, NETWORKS),
+    f"{TRAFFIC}includeOutboundIPRanges": (_or_all(_are_networks), f"{NETWORKS}, or *"),
+    **{f"sidecar.istio.io/{size}": (_is_size, "an amount, as in 100m or 128Mi") for size in SIZES},
+    "sidecar.istio.io/interceptionMode": (lambda text: text in ("REDIRECT", "TPROXY"), "REDIRECT or TPROXY"),
+    "status.sidecar.istio.io/port": (_is_port, "the number of a port, or 0 for none"),
+    "prometheus.istio.io/merge-metrics": (lambda text: text in ("true", "false"), "true or false"),
+    **{
+        f"readiness.status.sidecar.istio.io/{field}": (str.isdecimal, "a whole number")
+        for field in ("failureThreshold", "initialDelaySeconds", "periodSeconds")
+    },
+    CONFIG: (_is_mapping, "YAML with the fields of a ProxyConfig, as in concurrency: 2"),
+}
+"""What each may be, or no pod is made: AnnotationValidation in https://github.com/istio/istio pkg/kube/inject."""
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _annotations(workload: Object) -> dict[str, str]:
+    return (pod_template(workload.document).get("metadata") or {}).get("annotations") or {}
+
+
+def what_is_said_to_the_proxy_can_be_read(cluster: Cluster) -> Iterator[Violation]:
+    for item in cluster.workloads:
+        for key, text in _annotations(item).items():
+            form, right = FORMS.get(key, (None, ""))
+            if form and isinstance(text, str) and not form(text):
+                yield Violation(
+                    item,
+                    f"has {key} {text!r} on its pods, which Istio cannot read, so that none is made: write {right}",
+                )
+
+
+def what_is_said_to_the_proxy_is_said_on_pods(cluster: Cluster) -> Iterator[Violation]:
+    """Istio reads these of a pod: on the object that makes the pods they do nothing, and nothing reports it."""
+    for item in (*cluster.workloads, *cluster.of("Namespace")):
+        metadata = item.document["metadata"]
+        written = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+        for key in written if item.kind != "Pod" else ():
+            if key.startswith(KEYS_ARE_OF) or key == CONFIG:
+                where = f"{key} on its pod template"
+                if item.kind == "Namespace":
+                    where = "istio-injection on it" if key.startswith(KEYS_ARE_OF[0]) else "it on the pods"
+                yield Violation(item, f"has {key} in its own metadata, where Istio does not read it: write {where}")
+
+
+def requests_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
+    """A port that gets past the proxy answers who is refused elsewhere, and not those who speak mutual TLS to it."""
+    for item in cluster.workloads:
+        if not cluster.has_sidecar(item):
+            continue
+        for number in _served(cluster, item):
+            if problem := _past_the_proxy(_annotations(item), number):
+                yield Violation(
+                    item,
+                    f"has {problem} on its pods, so that requests to port {number} get past Istio's proxy, which "
+                    "decrypts them and says who may call: leave it out",
+                )
+    for way in ways(cluster):
+        for caller in way.callers if way.direction == "Egress" and way.is_narrow else ():
+            barred = _parts(_annotations(caller).get(f"{TRAFFIC}excludeOutboundPorts", ""))
+            ports = [str(port) for target in way.targets for port in _ports_of_services(cluster, target)]
+            if cluster.has_sidecar(caller) and (found := [port for port in barred if port in ports]):
+                yield Violation(
+                    caller,
+                    f"has {TRAFFIC}excludeOutboundPorts {found[0]} on its pods, so that what they send to "
+                    f"{way.targets[0]} gets past Istio's proxy, which encrypts it: leave that port out",
+                )
+
+
+def _past_the_proxy(annotations: dict[str, str], number: int) -> str:
+    """The annotation by which a port gets past the proxy, with its value; nothing where it does not."""
+    excluded, included = f"{TRAFFIC}excludeInboundPorts", f"{TRAFFIC}includeInboundPorts"
+    if str(number) in _parts(annotations.get(excluded, "")):
+        return f"{excluded} {annotations[excluded]}"
+    if (wanted := annotations.get(included, "*")) != "*" and str(number) not in _parts(wanted):
+        return f"{included} {wanted or 'of none'}"
+    return ""
+
+
+def _served(cluster: Cluster, workload: Object) -> Sequence[int]:
+    """The ports of a workload's pods that a Service leads to."""
+    offered = list(declared(containers(workload.document)))
+    targets = {
+        port.get("targetPort", port["port"])
+        for service in _services(cluster, workload)
+        for port in service.spec.get("ports") or []
+    }
+    return list(dict.fromkeys(port.number for port in offered if port.number in targets or port.name in targets))
+
+
+def _services(cluster: Cluster, workload: Object) -> list[Object]:
+    labels = pod_labels(workload.document)
+    services = cluster.within(workload.namespace, "Service")
+    return [item for item in services if item.spec.get("selector") and item.spec["selector"].items() <= labels.items()]
+
+
+def _ports_of_services(cluster: Cluster, workload: Object) -> list[int]:
+    return [port["port"] for service in _services(cluster, workload) for port in service.spec.get("ports") or []]
+
+
+RULES: tuple[Rule, ...] = (
+    what_is_said_to_the_proxy_can_be_read,
+    what_is_said_to_the_proxy_is_said_on_pods,
+    requests_pass_the_proxy,
+)

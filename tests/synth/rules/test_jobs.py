@@ -1,0 +1,71 @@
+"""Rules for what stands still, or runs again and again."""
+
+from typing import Any
+
+import pytest
+
+from synth.manifest import Document
+from synth.rules import jobs
+from tests.synth.objects import environment, find, other, put, said
+
+
+def sentences(document: Document) -> list[str]:
+    return said(jobs.RULES, [*environment(), document])
+
+
+def cron_job(job: Document, **spec: Any) -> Document:
+    document = other("CronJob")
+    return {**document, "spec": {"jobTemplate": {"spec": {**document["spec"], **job}}, **spec}}
+
+
+NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (other("Job", suspend=True), "Job other is suspended, so that it never runs"),
+        (cron_job({}, suspend=True), "CronJob other is suspended, so that it never runs"),
+        (cron_job({}, suspend=True, schedule="0 3 1 * *"), "or write @yearly where somebody starts it by hand alone"),
+        (cron_job({"suspend": True}), "CronJob other is suspended, so that it never runs"),
+        (other("Deployment", paused=True), "Deployment other is paused, so that no change of its pods is rolled out"),
+        (
+            other("StatefulSet", replicas=2, updateStrategy={"rollingUpdate": {"partition": 2}}),
+            f"updates its pods from number 2 on, of which there are none, {NOT_ROLLED_OUT}",
+        ),
+        (other("Job", ttlSecondsAfterFinished=60), "is deleted 60 seconds after its end, and so made and run again"),
+    ],
+)
+def test_what_never_or_always_runs_gives_one_sentence(document: Document, told: str) -> None:
+    (sentence,) = sentences(document)
+    assert told in sentence
+
+
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+def test_a_pod_ends_with_its_job(kind: str) -> None:
+    job = other(kind, activeDeadlineSeconds=60) if kind == "Job" else cron_job({"activeDeadlineSeconds": 60})
+    spec = job["spec"] if kind == "Job" else job["spec"]["jobTemplate"]["spec"]
+    spec["template"]["spec"]["activeDeadlineSeconds"] = 600
+    (sentence,) = sentences(job)
+    assert "ends after 60 seconds, and each of its pods after 600" in sentence
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        other("Job", suspend=False, activeDeadlineSeconds=60),
+        cron_job({}, suspend=True, schedule="@yearly"),
+        cron_job({}, suspend=True, schedule="0 0 1 1 *"),
+        cron_job({"ttlSecondsAfterFinished": 3600}, suspend=False),
+        other("StatefulSet", replicas=3, updateStrategy={"rollingUpdate": {"partition": 2}}),
+        other("StatefulSet", updateStrategy={"rollingUpdate": {"partition": 0}}),
+    ],
+)
+def test_what_runs_is_left_alone(document: Document) -> None:
+    assert sentences(document) == []
+
+
+def test_no_rule_is_about_what_serves() -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), "spec/paused", False)
+    assert said(jobs.RULES, documents) == []

@@ -1,0 +1,45 @@
+"""Rules for Services: what a port says that is spoken there."""
+
+import pytest
+
+from synth.rules import services
+from tests.synth.objects import environment, find, put, said
+
+
+def sentences(**port: str) -> list[str]:
+    documents = environment()
+    put(find(documents, "Service"), "spec/ports/0", {"port": 80, "targetPort": "http", **port})
+    return said(services.RULES, documents)
+
+
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [
+        ({"name": "htpp"}, "speak htpp, which Istio does not know: write http"),
+        ({"name": "gprc-orders"}, "speak gprc-orders, which Istio does not know: write grpc"),
+        ({"name": "http", "appProtocol": "htttp"}, "speak htttp, which Istio does not know: write http"),
+        ({"name": "db", "appProtocol": "postgres"}, "speak postgres, which Istio does not know: there are http, http2"),
+    ],
+)
+def test_a_word_that_is_like_a_protocol_gives_its_sentence(port: dict[str, str], told: str) -> None:
+    (sentence,) = sentences(**port)
+    assert sentence.startswith("Service wiki has port 80 ")
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        {},
+        {"name": "http"},
+        {"name": "grpc-web-orders"},
+        {"name": "web"},
+        {"name": "metrics"},
+        {"name": "tcp-postgres"},
+        {"name": "web", "appProtocol": "kubernetes.io/h2c"},
+        {"name": "web", "appProtocol": "HTTP"},
+        {"name": "web", "appProtocol": "example.com/orders"},
+    ],
+)
+def test_any_other_word_istio_has_to_guess_from(port: dict[str, str]) -> None:
+    assert sentences(**port) == []

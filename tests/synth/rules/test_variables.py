@@ -1,0 +1,85 @@
+"""Rules for variables: one that nobody fills in, and a folder of data where nothing is mounted."""
+
+from typing import Any
+
+import pytest
+
+from synth.manifest import Document
+from synth.rules import variables
+from tests.synth.objects import POD, environment, find, put, said
+
+CONTAINER = f"{POD}/containers/0"
+HOST = {"name": "HOST", "value": "db"}
+SETTINGS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings", "namespace": "wiki"},
+    "data": {"PORT": "5432"},
+}
+
+
+def sentences(*more: Document, **fields: Any) -> list[str]:
+    """What is said where the wiki's container has these fields."""
+    documents = environment()
+    for field, value in fields.items():
+        put(find(documents, "Deployment"), f"{CONTAINER}/{field}", value)
+    return said(variables.RULES, [*documents, *more])
+
+
+def set_to(name: str, value: str) -> Document:
+    return {"name": name, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"env": [set_to("URL", "http://$(HOST)/")]}, "with $(HOST) in URL, which is no variable of it: there are URL"),
+        ({"env": [set_to("URL", "$(HOST)"), HOST]}, "with $(HOST) in URL, which stands before HOST: move it behind"),
+        ({"env": [set_to("URL", "http://${HOST}/")]}, "with ${HOST} in URL, which nobody fills in: write $(NAME)"),
+        ({"command": ["serve", "--host=$(HOST)"]}, "with $(HOST) in its command, which is no variable of it"),
+        ({"args": ["--host=$(HOST)"], "env": []}, "with $(HOST) in its args, which is no variable of it"),
+        ({"args": ["--host=${HOST}"], "env": [HOST]}, "with ${HOST} in its args, which no shell reads: write $(HOST)"),
+        (
+            {"env": [set_to("URL", "$(HOST)")], "envFrom": [{"configMapRef": {"name": "settings"}}]},
+            "with $(HOST) in URL, which is no variable",
+        ),
+        (
+            {
+                "env": [set_to("WIKI_DIR", "/data/page")],
+                "volumeMounts": [{"name": "pages", "mountPath": "/data/pages"}],
+            },
+            "with WIKI_DIR /data/page, where nothing is mounted: its volumes are at /data/pages",
+        ),
+        ({"env": [set_to("DATA_DIR", "/pages")]}, "with DATA_DIR /pages, where nothing is mounted: its volumes are at"),
+        ({"env": [set_to("PGDATA", "/var/lib/pg")]}, "with PGDATA /var/lib/pg, where nothing is mounted"),
+    ],
+)
+def test_what_nobody_fills_in_or_mounts_gives_one_sentence(fields: dict[str, Any], told: str) -> None:
+    (sentence,) = sentences(SETTINGS, **fields)
+    assert sentence.startswith("Deployment wiki has container wiki ")
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"env": [HOST, set_to("URL", "http://$(HOST):$(KUBERNETES_SERVICE_PORT)/")]},
+        {"env": [set_to("URL", "$$(HOST)")]},
+        {"env": [set_to("LOG", "${time} ${level}")]},
+        {"env": [HOST, set_to("URL", "http://${HOST}/")]},
+        {"command": ["serve", "--host=$(HOST)"], "env": [HOST]},
+        {"command": ["sh", "-c", "echo $(date) ${HOME} $(HOST)"]},
+        {"command": ["/bin/bash", "-ec"], "args": ["cp -r $(pwd) /data"]},
+        {"args": ["echo $(date)"]},
+        {"env": [set_to("URL", "$(PORT)")], "envFrom": [{"configMapRef": {"name": "settings"}}]},
+        {"env": [set_to("URL", "$(A_PORT)")], "envFrom": [{"prefix": "A_", "configMapRef": {"name": "settings"}}]},
+        {"env": [set_to("URL", "$(PASSWORD)")], "envFrom": [{"secretRef": {"name": "key"}}]},
+        {"env": [set_to("DATA_DIR", "/data/pages")]},
+        {"env": [set_to("DATA_DIR", "/data/")]},
+        {"env": [set_to("DATA_DIR", "pages")]},
+        {"env": [set_to("TEMPLATES_DIR", "/app/templates")]},
+        {"env": [set_to("DATA_DIR", "/app/data")], "volumeMounts": []},
+    ],
+)
+def test_what_somebody_fills_in_or_the_image_has_is_left_alone(fields: dict[str, Any]) -> None:
+    assert sentences(SETTINGS, **fields) == []
