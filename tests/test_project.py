@@ -80,11 +80,20 @@ def test_istios_modules_are_of_one_minor_version() -> None:
     assert pinned("istio-api").split(".")[:2] == pinned("istio").split(".")[:2]
 
 
-def test_istioctl_knows_the_api_of_the_pinned_istio() -> None:
-    # istioctl has no release of its own as a Go module, but what it validates and analyzes is the API's.
-    module = (ROOT / "tools/istioctl/go.mod").read_text("utf-8")
-    built_with = dict(re.findall(r"^\t(istio\.io/\S+) (\S+)", module, re.MULTILINE))
+@pytest.mark.parametrize("folder", ["tools/istioctl", "tools/istio"])
+def test_what_is_built_of_istio_has_the_api_of_the_pinned_one(folder: str) -> None:
+    # Istio has no release of its own as a Go module, but what it validates, analyzes and serves is the API's.
+    built_with = pins_of_istio(folder)
     version = f"v{pinned('istio-api')}"
     assert (built_with["istio.io/api"], built_with["istio.io/client-go"]) == (version, version), (
-        f"run `go get istio.io/api@{version} istio.io/client-go@{version}` and `go mod tidy` in tools/istioctl"
+        f"run `go get istio.io/api@{version} istio.io/client-go@{version}` and `go mod tidy` in {folder}"
     )
+
+
+def test_istioctl_and_the_istio_of_the_tests_are_one() -> None:
+    assert pins_of_istio("tools/istioctl")["istio.io/istio"] == pins_of_istio("tools/istio")["istio.io/istio"]
+
+
+def pins_of_istio(folder: str) -> dict[str, str]:
+    module = (ROOT / folder / "go.mod").read_text("utf-8")
+    return dict(re.findall(r"^\t(istio\.io/\S+) (v\S+)", module, re.MULTILINE))

@@ -18,10 +18,11 @@ from scripts.gate.node.images import Image, Registry, full
 def image(tmp_path: Path) -> Image:
     program = tmp_path / "program"
     program.write_bytes(b"a program")
-    return Image(program, ("/usr/local/bin/program", "/bin/other"), ("serve",), {"PORT": "80"})
+    place = "/usr/local/bin/program"
+    return Image({place: program}, (place, "serve"), {"/bin/other": place}, {"PORT": "80"})
 
 
-def test_the_program_is_in_the_layer_under_each_of_its_names(image: Image, tmp_path: Path) -> None:
+def test_files_and_links_are_in_the_layer_at_their_places(image: Image, tmp_path: Path) -> None:
     image.layer(tmp_path / "layer")
     with tarfile.open(tmp_path / "layer") as archive:
         entries = {entry.name: entry for entry in archive}
@@ -40,10 +41,11 @@ def test_the_program_is_in_the_layer_under_each_of_its_names(image: Image, tmp_p
     assert entries["tmp"].mode == 0o1777
 
 
-def test_a_layer_is_the_same_bytes_however_old_its_program_is(image: Image, tmp_path: Path) -> None:
+def test_a_layer_is_the_same_bytes_however_old_its_files_are(image: Image, tmp_path: Path) -> None:
     image.layer(tmp_path / "first")
-    image.program.touch()
-    image.program.chmod(0o700)
+    for file in image.files.values():
+        file.touch()
+        file.chmod(0o700)
     image.layer(tmp_path / "second")
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
@@ -139,8 +141,8 @@ def test_a_head_says_how_large_it_is_and_no_more(image: Image, registry: Registr
     assert body == b""
 
 
-def test_images_of_one_program_share_its_layer(image: Image, registry: Registry, client: Client) -> None:
-    first, second = registry.add("app:1", image), registry.add("app:2", replace(image, arguments=("other",)))
+def test_images_of_the_same_files_share_their_layer(image: Image, registry: Registry, client: Client) -> None:
+    first, second = registry.add("app:1", image), registry.add("app:2", replace(image, command=("other",)))
     assert first != second
     assert client.manifest("library/app", "1")[1]["layers"] == client.manifest("library/app", "2")[1]["layers"]
 

@@ -65,13 +65,13 @@ def test_an_image_of_several_containers_is_one_stand_in_for_all() -> None:
     found = app(deployment(container(ports=[{"containerPort": 80}])), cron_job(container(command=["tidy"])))
     assert found.environment["PORTS"] == "80"
     assert ends(found) == [["tidy"]]
-    assert "/usr/local/bin/tidy" in found.names
+    assert "/usr/local/bin/tidy" in found.links
 
 
 def test_a_job_ends_whether_it_has_a_command_or_not() -> None:
     assert ends(app(cron_job(container(args=["all"])))) == [["/pods", "serve", "all"]]
     assert ends(app(cron_job(container(command=["/bin/tidy"], args=["all"])))) == [["/bin/tidy", "all"]]
-    assert "/bin/tidy" in app(cron_job(container(command=["/bin/tidy"]))).names
+    assert "/bin/tidy" in app(cron_job(container(command=["/bin/tidy"]))).links
 
 
 def test_an_app_does_not_end_and_an_init_container_does_unless_it_is_a_sidecar() -> None:
@@ -84,7 +84,7 @@ def test_commands_of_probes_and_hooks_can_be_called_and_end() -> None:
     probe = {"exec": {"command": ["sh", "-c", "test -f /tmp/ready"]}}
     hook = {"preStop": {"exec": {"command": ["sleep", "5"]}}, "postStart": {"exec": {"command": ["/bin/warm"]}}}
     found = app(deployment(container(livenessProbe=probe, lifecycle=hook)))
-    assert {"/usr/local/bin/sh", "/bin/sleep", "/bin/warm"} <= set(found.names)
+    assert {"/usr/local/bin/sh", "/bin/sleep", "/bin/warm"} <= set(found.links)
     # The time of a hook's sleep is kept.
     assert ends(found) == [["sh", "-c", "test -f /tmp/ready"], ["/bin/warm"]]
 
@@ -109,7 +109,8 @@ def test_it_writes_where_its_container_may() -> None:
 @pytest.mark.parametrize("name", programs.CONTROLLERS)
 def test_a_controller_of_flux_is_itself(name: str) -> None:
     found = app(deployment(container(f"ghcr.io/fluxcd/{name}:v1.0.0@sha256:ab")))
-    assert (found.program, found.names) == (Path(name), (f"/usr/local/bin/{name}",))
+    place = f"/usr/local/bin/{name}"
+    assert (found.files, found.command) == ({place: Path(name)}, (place,))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda item: item.name)
@@ -155,7 +156,7 @@ class TestProgram:
         folders = f"{tmp_path} {tmp_path / 'missing'}"
         with called("/pods", "serve", "--any", PORTS=" ".join(map(str, ports)), WRITES=folders) as process:
             for port in ports:
-                assert answer(port, "/a/page") == f"GET 127.0.0.1:{port}/a/page\n"
+                assert answer(port, "/a/page").startswith(f"GET 127.0.0.1:{port}/a/page\n")
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
         assert (tmp_path / "started").exists()
@@ -166,6 +167,17 @@ class TestProgram:
             _, said = process.communicate(timeout=10)
         assert process.returncode == 1
         assert f"{tmp_path}/started" in said
+
+    def test_a_client_says_what_each_address_answers(self) -> None:
+        port, nobody = free_port(), free_port()
+        with called("/pods", "serve", PORTS=str(port)) as process:
+            answer(port, "/")
+            urls = [f"http://127.0.0.1:{one}/" for one in (port, nobody)]
+            done = subprocess.run(["/pods", "get", *urls], executable=BUILT, capture_output=True, text=True, check=True)
+            process.send_signal(signal.SIGTERM)
+        first, second = done.stdout.splitlines()
+        assert first == "200"
+        assert "refused" in second
 
     def test_pause_waits(self) -> None:
         with called("/pods", "pause") as process:

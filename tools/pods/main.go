@@ -1,12 +1,13 @@
 // What runs in the pods of the tests' cluster in place of what is pulled from registries elsewhere. How it is called says
 // what it is to be:
 //
-//	sleep N      what a hook calls before the app ends
-//	/pods pause  nothing: it holds the namespaces of a pod open
+//	sleep N           what a hook calls before the app ends
+//	/pods pause       nothing: it holds the namespaces of a pod open
+//	/pods get URL...  a client: a line for each address, the status of its answer or why there is none
 //
 // Whatever else it is called, it is an app. Where $ENDS, a list of command lines in JSON, has its own, it ends at once
-// and well, as a job or a probe that finds nothing wrong. Otherwise it answers with a page at every path of the $PORTS
-// until it is told to end; it writes into the folders of $WRITES that there are, as far as an app may write there.
+// and well, as a job or a probe that finds nothing wrong. Otherwise it answers at every path of the $PORTS, with what it
+// was asked and the header of that, until it is told to end; it writes into the folders of $WRITES that there are, as far as an app may write there.
 package main
 
 import (
@@ -44,6 +45,9 @@ func run(arguments []string) error {
 	case slices.Equal(arguments, []string{"/pods", "pause"}):
 		pause()
 		return nil
+	case len(arguments) > 2 && slices.Equal(arguments[:2], []string{"/pods", "get"}):
+		get(arguments[2:])
+		return nil
 	}
 	return serve()
 }
@@ -74,6 +78,20 @@ func pause() {
 	}
 }
 
+func get(addresses []string) {
+	client := http.Client{Timeout: 10 * time.Second}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, address := range addresses {
+		response, err := client.Get(address)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		_ = response.Body.Close()
+		fmt.Println(response.StatusCode)
+	}
+}
+
 // serve fails where the pod may not write to its volumes: their owner, fsGroup, a root that is read-only.
 func serve() error {
 	for _, folder := range strings.Fields(os.Getenv("WRITES")) {
@@ -89,6 +107,7 @@ func serve() error {
 	server := http.Server{ReadHeaderTimeout: 5 * time.Second}
 	server.Handler = http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
 		_, _ = fmt.Fprintf(response, "%s %s%s\n", request.Method, request.Host, request.URL.Path)
+		_ = request.Header.Write(response)
 	})
 	for _, port := range strings.Fields(os.Getenv("PORTS")) {
 		listener, err := net.Listen("tcp", ":"+port)

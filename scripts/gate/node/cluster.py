@@ -1,17 +1,20 @@
 """An environment's cluster on a node of one's own: what the tree asks of it, then Flux, which applies the tree."""
 
+import base64
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
+
 from facts.environments import Environment
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME
 from scripts.gate import kubernetes as built
 from scripts.gate.judges.admission import of_the_cluster
 from scripts.gate.judges.reconciliation import Reconciliation
-from scripts.gate.node import programs
+from scripts.gate.node import mesh, programs
 from scripts.gate.node.enclosure import FOLDER
 from scripts.gate.node.git_server import GitServer
 from scripts.gate.node.images import Image, Registry
@@ -21,6 +24,10 @@ from scripts.programs import ROOT
 from synth.manifest import Document
 
 COREDNS = "cluster.test/coredns:1"
+CLIENT = "cluster.test/client:1"
+"""The image of a pod that calls others: `/pods get URL...`."""
+AUTHORITY = FOLDER / "authority.pem"
+"""The certificate of who has signed those of the gateway."""
 RECONCILE = "reconcile.fluxcd.io/requestedAt"
 TREE_SECONDS = 600
 """How long Flux may take over everything, from its first look at Git."""
@@ -98,6 +105,7 @@ def make(environment: Environment) -> None:
     everything = (programs.kubernetes(environment), programs.PODS, programs.COREDNS)
     for build in (*everything, *map(programs.controller, programs.CONTROLLERS)):
         build.make()
+    mesh.builds()
 
 
 @contextmanager
@@ -116,8 +124,11 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
     with registry.serving("127.0.0.1", REGISTRY_PORT), node.running():
         git.serve(ROOT, node)
         cluster = Cluster(environment, node, git)
-        registry.add(PAUSE, Image(programs.PODS.make(), (PROGRAM,), ("pause",)))
-        registry.add(COREDNS, Image(programs.COREDNS.make(), ("/coredns",), user=0))
+        registry.add(PAUSE, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "pause")))
+        registry.add(CLIENT, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "serve")))
+        registry.add(COREDNS, Image({"/coredns": programs.COREDNS.make()}, ("/coredns",), user=0))
+        for reference, image in mesh.images(environment):
+            registry.add(reference, image)
         digests = {name: registry.add(name, image) for name, image in images(cluster.objects).items()}
         _name_by_digest(cluster, digests)
         _provide(cluster)
@@ -146,26 +157,15 @@ def bootstrap(cluster: Cluster) -> None:
     """Install Flux and let it follow the branch, in the steps of `./gw flux bootstrap`."""
     node, folder = cluster.node, cluster.tree / FLUX_FOLDER
     node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / COMPONENTS_FILE))
-    node.wait("Flux's controllers are available", lambda: _available(node, SYNC_NAME))
+    node.wait("Flux's controllers are available", lambda: node.well(SYNC_NAME))
     node.apply([cluster.git.secret(SYNC_NAME, SYNC_NAME)])
     node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / SYNC_FILE))
 
 
-def _available(node: Node, namespace: str) -> bool:
-    found = node.get("deployments", "--namespace", namespace)["items"]
-    return bool(found) and all(
-        any(
-            item["type"] == "Available" and item["status"] == "True"
-            for item in one.get("status", {}).get("conditions", ())
-        )
-        for one in found
-    )
-
-
 def _provide(cluster: Cluster) -> None:
-    """Have what a cluster has before Flux comes: namespaces, definitions, volumes, and its DNS.
+    """Have what a cluster has before Flux comes: namespaces, definitions, volumes, its DNS, and Istio.
 
-    Of Istio and cert-manager there are the definitions alone: nothing acts on their objects.
+    Of cert-manager there are the definitions alone; the Secrets that it would make are here at once.
     """
     node = cluster.node
     own = [item for item in of_the_cluster(cluster.environment) if not _is_flux(item)]
@@ -179,9 +179,29 @@ def _provide(cluster: Cluster) -> None:
     classes = [item | late for item in own if item["kind"] == "StorageClass"]
     node.apply([*classes, *_volumes(_claims(cluster.objects), classes)])
     node.apply(_dns(cluster.git.host))
-    node.wait("DNS is available", lambda: _available(node, "kube-system"))
+    node.wait("DNS is available", lambda: node.well("kube-system"))
     names = [f"crd/{item['metadata']['name']}" for item in definitions]
     node.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    mesh.install(node, cluster.environment)
+    node.apply(_certificates(cluster))
+
+
+def _certificates(cluster: Cluster) -> Iterator[Document]:
+    """The Secret of each certificate that the tree asks for: nobody here issues any."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(AUTHORITY))
+    for item in cluster.objects:
+        if item["kind"] == "Certificate":
+            issued = authority.issue_cert(*item["spec"]["dnsNames"])
+            chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
+            parts = {"tls.crt": chain, "tls.key": issued.private_key_pem.bytes()}
+            yield {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": "kubernetes.io/tls",
+                "metadata": {"name": item["spec"]["secretName"], "namespace": item["metadata"]["namespace"]},
+                "data": {name: base64.b64encode(content).decode() for name, content in parts.items()},
+            }
 
 
 def _is_flux(item: Document) -> bool:

@@ -30,32 +30,34 @@ DEFAULT_HOST = "docker.io"
 
 @dataclass(frozen=True)
 class Image:
-    """One program as an image: it is in the root under each of `names`, with nothing but an empty /tmp beside it.
+    """Files of this machine as an image: `files` and `links` by their place in it, and an empty /tmp.
 
-    The first name is what the image runs, with `arguments`. `user` is the uid where the pod says none.
+    It runs `command`. `user` is the uid where the pod says none.
     """
 
-    program: Path
-    names: tuple[str, ...]
-    arguments: tuple[str, ...] = ()
+    files: Mapping[str, Path]
+    command: tuple[str, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int = 65534
 
     def layer(self, target: Path) -> None:
-        """Write the only layer: always the same bytes for the same program."""
+        """Write the only layer: always the same bytes for the same files."""
         with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
-            for folder in dict.fromkeys(str(parent) for name in self.names for parent in reversed(Path(name).parents)):
-                if folder != "/":
+            places = (*self.files, *self.links)
+            folders = dict.fromkeys(str(parent) for place in places for parent in reversed(Path(place).parents))
+            for folder in folders:
+                if folder not in ("/", "/tmp"):  # noqa: S108, a folder in the image
                     archive.addfile(_entry(folder, tarfile.DIRTYPE, 0o755))
-            archive.addfile(_entry("/tmp", tarfile.DIRTYPE, 0o1777))  # noqa: S108, a folder in the image
-            first, *others = self.names
-            entry = _entry(first, tarfile.REGTYPE, 0o755)
-            entry.size = self.program.stat().st_size
-            with self.program.open("rb") as content:
-                archive.addfile(entry, content)
-            for name in others:
-                link = _entry(name, tarfile.SYMTYPE, 0o777)
-                link.linkname = first
+            archive.addfile(_entry("/tmp", tarfile.DIRTYPE, 0o1777))  # noqa: S108
+            for place, file in self.files.items():
+                entry = _entry(place, tarfile.REGTYPE, 0o755)
+                entry.size = file.stat().st_size
+                with file.open("rb") as content:
+                    archive.addfile(entry, content)
+            for place, target_place in self.links.items():
+                link = _entry(place, tarfile.SYMTYPE, 0o777)
+                link.linkname = target_place
                 archive.addfile(link)
 
     def config(self, layer: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Image:
                     "PATH=/usr/local/bin:/usr/bin:/bin",
                     *(f"{key}={value}" for key, value in self.environment.items()),
                 ],
-                "Entrypoint": [self.names[0], *self.arguments],
+                "Entrypoint": list(self.command),
             },
             "rootfs": {"type": "layers", "diff_ids": [layer]},
         }
@@ -107,7 +109,7 @@ class Registry:
         self._folder = folder
         self._blobs: dict[str, bytes | Path] = {}
         self._manifests: dict[tuple[str, str], str] = {}
-        self._layers: dict[tuple[Path, tuple[str, ...]], str] = {}
+        self._layers: dict[str, str] = {}
 
     def add(self, reference: str, image: Image) -> str:
         """Have an image under a reference, `nginx:1.29` or `ghcr.io/fluxcd/source-controller:v1.9.4`; its digest."""
@@ -125,7 +127,7 @@ class Registry:
         return digest
 
     def _layer(self, image: Image) -> str:
-        key = image.program, image.names
+        key = repr((image.files, image.links))
         if key not in self._layers:
             beside = self._folder / ".layer"
             image.layer(beside)

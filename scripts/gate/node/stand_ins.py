@@ -71,7 +71,8 @@ class _Use:
 def _stand_in(reference: str, uses: Sequence[_Use]) -> Image:
     name = full(reference)[1].rpartition("/")[2]
     if name in programs.CONTROLLERS:
-        return Image(programs.controller(name).make(), (f"/usr/local/bin/{name}",))
+        place = f"/usr/local/bin/{name}"
+        return Image({place: programs.controller(name).make()}, (place,))
     others = [command for use in uses for command in use.others]
     ends = [use.command for use in uses if use.ends] + [one for one in others if one[0] not in ("sleep", SLEEP)]
     called = [command[0] for command in (*(use.command for use in uses), *others)]
@@ -82,7 +83,8 @@ def _stand_in(reference: str, uses: Sequence[_Use]) -> Image:
         "PORTS": " ".join(dict.fromkeys(port for use in uses for port in use.ports)),
         "WRITES": " ".join(dict.fromkeys(folder for use in uses for folder in use.folders)),
     }
-    return Image(programs.PODS.make(), tuple(dict.fromkeys((PROGRAM, SLEEP, *places))), APP[1:], environment)
+    links = {place: PROGRAM for place in (SLEEP, *places) if place != PROGRAM}
+    return Image({PROGRAM: programs.PODS.make()}, APP, links, environment)
 
 
 def _pods(node: Any) -> Iterator[Document]:

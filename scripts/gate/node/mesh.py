@@ -1,0 +1,217 @@
+"""Istio in a cluster, before Flux comes: its own charts, with the values that people give them.
+
+Upstream Envoy stands in for Istio's build of it, so what only that one has is switched off: statistics and the exchange
+of metadata by Istio's own filters, and ALPN's.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from facts.environments import K3D, Environment
+from facts.provided import INGRESS_GATEWAY, ISTIO_SYSTEM
+from facts.versions import pinned
+from scripts.gate.go import ENVIRONMENT
+from scripts.gate.node import programs
+from scripts.gate.node.images import Image
+from scripts.gate.node.node import LOAD_BALANCER, Node
+from scripts.programs import ROOT
+from synth import ToolError
+from synth.manifest import Document, load
+
+PAGE = ROOT / "docs" / "environments.md"
+"""The page whose commands install Istio."""
+CHARTS = {
+    "istio/base": "base",
+    "istio/cni": "istio-cni",
+    "istio/istiod": "istio-control/istio-discovery",
+    "istio/gateway": "gateway",
+}
+"""Where the source of Istio has the charts that it releases."""
+MANAGED = "infra/managed/"
+LOCAL_VALUES = ("pilot.cni.enabled=true", "global.proxy.seccompProfile.type=RuntimeDefault")
+"""What infra/local/istio.tf gives istiod."""
+WITHOUT = ("PILOT_ENABLE_METADATA_EXCHANGE", "PILOT_ENABLE_ALPN_FILTER")
+SMALL = ("pilot.resources.requests.cpu=50m", "pilot.resources.requests.memory=128Mi")
+
+UPSTREAM = {
+    "apiVersion": "networking.istio.io/v1alpha3",
+    "kind": "EnvoyFilter",
+    "metadata": {"name": "upstream-envoy", "namespace": ISTIO_SYSTEM.name},
+    "spec": {
+        "configPatches": [
+            {
+                "applyTo": "HTTP_FILTER",
+                "match": {
+                    "listener": {
+                        "filterChain": {
+                            "filter": {
+                                "name": "envoy.filters.network.http_connection_manager",
+                                "subFilter": {"name": "istio.stats"},
+                            }
+                        }
+                    }
+                },
+                "patch": {"operation": "REMOVE"},
+            },
+            {
+                "applyTo": "NETWORK_FILTER",
+                "match": {"listener": {"filterChain": {"filter": {"name": "istio.stats"}}}},
+                "patch": {"operation": "REMOVE"},
+            },
+        ]
+    },
+}
+"""The filter istio.stats is in Istio's build of Envoy alone."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What one command of the page installs: the chart's folder, and what Helm is told about values."""
+
+    name: str
+    chart: str
+    namespace: str
+    values: tuple[str, ...]
+
+
+def releases(environment: Environment, page: str) -> list[Release]:
+    """Istio's releases in an environment's cluster, in their order, from the commands of a page.
+
+    Raises:
+        ToolError: the page has no such command.
+    """
+    found = []
+    for line in re.findall(r"^\$ (helm upgrade .* istio/\w+ .*)$", page, re.MULTILINE):
+        words = iter(shlex.split(line.replace("$ENV", environment.name)))
+        named: dict[str, list[str]] = {}
+        others = []
+        for word in words:
+            if word in ("--namespace", "--version", "--kube-context", "--values", "--set"):
+                named.setdefault(word, []).append(next(words))
+            elif not word.startswith("--"):
+                others.append(word)
+        name, chart = others[2:4]
+        local = environment.context.startswith(K3D)
+        values = [
+            part
+            for option in ("--values", "--set")
+            for value in named.get(option, ())
+            if not (local and value.startswith(MANAGED))
+            for part in (option, value)
+        ]
+        if local and chart == "istio/istiod":
+            values += [part for value in LOCAL_VALUES for part in ("--set", value)]
+        found.append(Release(name, chart, named["--namespace"][0], tuple(values)))
+    if [release.chart for release in found] != list(CHARTS):
+        raise ToolError(f"docs/environments.md has no command for each of {', '.join(CHARTS)}, in this order")
+    return found
+
+
+def builds() -> None:
+    """Build and fetch what Istio's images are made of.
+
+    Raises:
+        ToolError: something cannot be had.
+    """
+    for name in programs.ISTIO:
+        programs.istio(name).make()
+    programs.HELM.make()
+    programs.envoy()
+
+
+def images(environment: Environment) -> Iterator[tuple[str, Image]]:
+    """Istio's images by their references, as its Dockerfiles make them, but for Envoy."""
+    built = {name: programs.istio(name).make() for name in programs.ISTIO}
+    envoy = programs.envoy()
+    local = "/usr/local/bin"
+    proxy = {
+        f"{local}/pilot-agent": built["pilot-agent"],
+        f"{local}/envoy": envoy,
+        "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": _source() / "tools/packaging/common/envoy_bootstrap.json",
+        **programs.libraries(envoy),
+    }
+    discovery, install = f"{local}/pilot-discovery", f"{local}/install-cni"
+    plugin = {"/opt/cni/bin/istio-cni": built["istio-cni"]}
+    for name, image in {
+        "pilot": Image({discovery: built["pilot-discovery"]}, (discovery,), user=1337),
+        "proxyv2": Image(proxy, (f"{local}/pilot-agent",), user=1337),
+        "install-cni": Image({install: built["install-cni"], **plugin}, (install,), user=0),
+    }.items():
+        yield f"{environment.istio_hub}/{name}:{pinned('istio')}", image
+
+
+def install(node: Node, environment: Environment) -> None:
+    """Install Istio, and wait until it is there.
+
+    Raises:
+        ToolError: it does not come up.
+    """
+    for release in releases(environment, PAGE.read_text("utf-8")):
+        node.apply(_rendered(node, release, environment))
+        if release.chart != "istio/base":
+            node.wait(f"{release.name} is there", lambda: node.well(ISTIO_SYSTEM.name))
+        if release.chart == "istio/istiod":
+            node.wait("istiod takes objects", lambda: _taken(node))
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": str(LOAD_BALANCER)}]}}}
+    service = ("service", INGRESS_GATEWAY.name, "--namespace", ISTIO_SYSTEM.name)
+    node.kubectl("patch", *service, "--subresource=status", "--type=merge", f"--patch={json.dumps(status)}")
+
+
+def _taken(node: Node) -> bool:
+    node.apply([UPSTREAM])
+    return True
+
+
+def _rendered(node: Node, release: Release, environment: Environment) -> Sequence[Document]:
+    """What Helm would install."""
+    own = {
+        "istio/cni": (f"cniBinDir={node.folder / 'plugins'}", f"cniConfDir={node.folder / 'cni'}"),
+        "istio/istiod": SMALL,
+    }.get(release.chart, ())
+    texts = [f"pilot.env.{name}=false" for name in WITHOUT] if release.chart == "istio/istiod" else []
+    command = [
+        *(
+            str(programs.HELM.make()),
+            "template",
+            release.name,
+            str(_source() / "manifests/charts" / CHARTS[release.chart]),
+        ),
+        *("--namespace", release.namespace, "--kube-version", environment.minor),
+        *release.values,
+        *(part for value in (f"global.tag={pinned('istio')}", *own) for part in ("--set", value)),
+        *(part for value in texts for part in ("--set-string", value)),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ToolError(f"{release.name}: {done.stderr.strip()}")
+    return [_in(release.namespace, document) for document in load(done.stdout)]
+
+
+def _in(namespace: str, document: Document) -> Document:
+    """An object as Helm applies it: in the release's namespace, where it names none and may have one."""
+    if document["kind"] in ("ServiceAccount", "Deployment", "Service", "Role", "RoleBinding"):
+        document["metadata"].setdefault("namespace", namespace)
+    return document
+
+
+@cache
+def _source() -> Path:
+    """Where the source of Istio is; it is there, since it was built from."""
+    done = subprocess.run(
+        ["go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio"],  # noqa: S607
+        cwd=programs.TOOLS / "istio",
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | ENVIRONMENT,
+    )
+    if done.returncode != 0:
+        raise ToolError(f"the source of Istio is not there: {done.stderr.strip()}")
+    return Path(done.stdout.strip())
