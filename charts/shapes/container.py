@@ -8,7 +8,7 @@ from typing import Annotated
 from cdk8s_plus_27 import k8s
 
 from charts.shapes.resources import LITTLE_STORAGE, Cpu, Memory, Resources, Storage
-from charts.shapes.storage import Mount, SecretKey
+from charts.shapes.storage import Mount, SecretKey, volume_name
 from charts.shapes.typed import int_or_string, quantities
 from facts.environments import Environment
 from facts.images import Image
@@ -154,7 +154,7 @@ class Container:
         if self.metrics and self.metrics.port not in numbers.values():
             numbers[METRICS_PORT_NAME] = self.metrics.port
         ports = [k8s.ContainerPort(name=key, container_port=port, protocol="TCP") for key, port in numbers.items()]
-        mounts = [("/tmp", tmp), *((path, mount.name) for path, mount in self.mounts.items())]  # noqa: S108, the pod's own
+        mounts = [("/tmp", tmp), *((path, volume_name(mount)) for path, mount in self.mounts.items())]  # noqa: S108, the pod's own
         return k8s.Container(
             name=self.name,
             image=image,

@@ -11,7 +11,7 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.container import Container, Metrics, Port
 from charts.shapes.network import Outside
 from charts.shapes.resources import PROXY, Amounts, largest, total
-from charts.shapes.storage import Mount, OwnVolume, Secret, Volume
+from charts.shapes.storage import Mount, OwnVolume, Secret, Volume, volume_name
 from charts.shapes.typed import quantities
 from synth.api_resources import VERBS, problem_of_group, problem_of_resource
 from synth.forms import LabelKey, LabelValue, formed, within
@@ -145,7 +145,7 @@ class Pod:
         """
         found: dict[str, Mount] = {}
         for mount in (mount for container in self.all_containers for mount in container.mounts.values()):
-            if found.setdefault(mount.name, mount) != mount:
+            if found.setdefault(volume_name(mount), mount) != mount:
                 raise ValueError(
                     f"the pod of {self.containers[0].name} mounts two things called {mount.name}: rename one"
                 )

@@ -13,6 +13,7 @@ from facts.forms import StorageClass
 from facts.provided import KEEP
 from synth.cluster import Provided
 from synth.forms import DataKey, Label, ObjectName, StorageSize, formed
+from synth.names import LABEL_LENGTH
 
 if TYPE_CHECKING:
     from charts.shapes.app import App
@@ -187,8 +188,12 @@ class SecretFiles:
     def source(self) -> k8s.Volume:
         items = [k8s.KeyToPath(key=key, path=key) for key in self.keys]
         secret = k8s.SecretVolumeSource(secret_name=self.name, items=items or None)
-        # A Secret's name may have dots, that of a volume may not.
-        return k8s.Volume(name=self.name.replace(".", "-"), secret=secret)
+        return k8s.Volume(name=volume_name(self), secret=secret)
 
 
 Mount = Volume | OwnVolume | ConfigFiles | Secret | SecretFiles
+
+
+def volume_name(mount: Mount) -> str:
+    """What a pod calls what it mounts: a Secret's own name may have dots and be longer."""
+    return mount.name.replace(".", "-")[:LABEL_LENGTH].rstrip("-")

@@ -69,7 +69,7 @@ def _check_end(container: Document, pod: Document) -> Iterator[str]:
     slept += (hook.get("sleep") or {}).get("seconds", 0)
     if hook and 0 <= grace <= slept:
         yield (
-            f"has container {container['name']} sleep {slept:f} seconds in its preStop hook, but the pod is killed "
+            f"has container {container['name']} sleep {slept:g} seconds in its preStop hook, but the pod is killed "
             f"after {grace}: raise terminationGracePeriodSeconds above that"
         )
 

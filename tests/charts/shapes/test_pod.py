@@ -1,5 +1,6 @@
 """Pods and containers: what their options give, and what cannot be."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,17 @@ class TestMounts:
         volumes = template(with_app(make)["Deployment/blog"])["spec"]["volumes"]
         assert {"name": "keys", "secret": {"secretName": "keys", "items": [{"key": "a", "path": "a"}]}} in volumes
         assert {"name": "whole", "secret": {"secretName": "whole"}} in volumes
+
+    @pytest.mark.parametrize("name", ["keys.example.com", f"a{'.b' * 70}"])
+    def test_a_secret_may_have_a_name_that_no_volume_can_have(self, name: str) -> None:
+        def make(app: App) -> Pod:
+            secret = Secret(app, name, by="somebody")
+            return pod(mounts={"/whole": secret})
+
+        spec = template(with_app(make)["Deployment/blog"])["spec"]
+        (mounted,) = (item["name"] for item in spec["containers"][0]["volumeMounts"] if item["mountPath"] == "/whole")
+        assert {"name": mounted, "secret": {"secretName": name}} in spec["volumes"]
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{,61}[a-z0-9])?", mounted)
 
     def test_a_volume_stays_when_the_app_goes(self) -> None:
         claim = with_app(lambda app: pod(mounts={"/data": Volume(app, "data", "2Gi")}))["PersistentVolumeClaim/data"]
