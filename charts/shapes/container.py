@@ -142,6 +142,15 @@ class Container:
     def can_be_asked(self) -> bool:
         return bool(self.ports or self.health.command)
 
+    @property
+    def is_asked_alike(self) -> bool:
+        """Whether a linter sees that it is asked the same for readiness and liveness: gRPC's check it does not know."""
+        return bool(self.health.command) or any(port.protocol != "grpc" for port in self.ports[:1])
+
+    @property
+    def has_secret_variables(self) -> bool:
+        return any(isinstance(value, SecretKey) for value in self.variables.values())
+
     def typed(
         self, environment: Environment, *, tmp: str, probes: bool, more_mounts: Sequence[k8s.VolumeMount]
     ) -> k8s.Container:

@@ -83,8 +83,6 @@ class DeploymentWorkload(Workload):
             self._define_autoscaler()
 
     def exemptions(self) -> Iterator[Exemption]:
-        if any(container.ports for container in self.pod.containers):
-            yield exemptions.ONE_PAGE
         yield exemptions.SPREAD if self.replicas.several else exemptions.ONE_POD
         if self._local_state or self.alone:
             yield exemptions.ONE_AT_A_TIME

@@ -16,8 +16,8 @@ class Exemption:
 ONE_POD = Exemption("it has one pod", kube_score="deployment-replicas")
 ONE_AT_A_TIME = Exemption("two pods at once would write to the same files", kube_score="deployment-strategy")
 SPREAD = Exemption("topologySpreadConstraints spread the pods", kube_score="deployment-has-host-podantiaffinity")
-ONE_PAGE = Exemption(
-    "one page answers both questions and liveness waits three times as long",
+ASKED_ALIKE = Exemption(
+    "one answer is for both questions and liveness waits three times as long",
     kube_score="pod-probes-identical",
 )
 IMPORTED = Exemption(
@@ -27,6 +27,7 @@ IMPORTED = Exemption(
 )
 UNMOVING = Exemption("what a digest names never changes", kube_score="container-image-pull-policy")
 LATEST = Exemption("each build has this tag", checkov="CKV_K8S_14", kube_score="container-image-tag")
+VARIABLE = Exemption("the program reads this secret as a variable", checkov="CKV_K8S_35")
 NO_DIGEST = Exemption("a tag is enough in this environment", checkov="CKV_K8S_43")
 
 

@@ -74,7 +74,6 @@ class StatefulSet(Workload):
         )
 
     def exemptions(self) -> Iterator[Exemption]:
-        yield exemptions.ONE_PAGE
         if self._several:
             yield exemptions.SPREAD
         yield from super().exemptions()

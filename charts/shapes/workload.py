@@ -32,6 +32,7 @@ from imports.io.istio.security import (
 )
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.images import LATEST
 from synth.patches import write
 from synth.tree import module_of
 
@@ -193,15 +194,19 @@ class Workload:
         """Rules of the linters that the pods break on purpose."""
         environment = self.app.environment
         images = [container.image.taken_by(environment) for container in self.pod.all_containers]
-        imported = environment.registry is None
-        if all(image.digest for image in images):
+        by_tag = [image for image in images if not image.digest]
+        if self.serves and any(container.is_asked_alike for container in self.pod.containers):
+            yield exemptions.ASKED_ALIKE
+        if any(image.digest for image in images):
             yield exemptions.UNMOVING
-        else:
+        if by_tag:
             yield exemptions.NO_DIGEST
-            if imported:
+            if environment.registry is None:
                 yield exemptions.IMPORTED
-        if any(image.tag == "latest" for image in images):
+        if any(image.tag == LATEST for image in by_tag):
             yield exemptions.LATEST
+        if any(container.has_secret_variables for container in self.pod.all_containers):
+            yield exemptions.VARIABLE
 
     def _authorize(self, accounts: list[Provided]) -> None:
         """Let these accounts call the pod, and no other; with none it refuses everybody, until somebody calls it."""
