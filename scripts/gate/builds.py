@@ -1,4 +1,4 @@
-"""Programs that are built from the Go modules that tools/ pins, and kept in the user's cache.
+"""Programs that are built from the Go modules, or come in the packages, that tools/ pins: kept in the user's cache.
 
 A build takes minutes and depends on nothing in this clone but the module's folder: every clone finds it there.
 """
@@ -6,6 +6,8 @@ A build takes minutes and depends on nothing in this clone but the module's fold
 import fcntl
 import os
 import platform
+import sys
+import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,11 @@ from synth import ToolError
 def user_cache() -> Path:
     """The folder of this project in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphwiki-platform"
+
+
+def _place(name: str, made_of: str) -> Path:
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return user_cache() / f"{name}-{machine}-{made_of[:12]}" / name
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,7 @@ class Build:
         for part in (file, file.with_suffix(".sum"), *own):
             if part.exists():
                 made_of.update(part.relative_to(self.module).as_posix().encode() + part.read_bytes())
-        machine = f"{platform.system()}-{platform.machine()}".lower()
-        return user_cache() / f"{self.name}-{machine}-{made_of.hexdigest()[:12]}" / self.name
+        return _place(self.name, made_of.hexdigest())
 
     def make(self) -> Path:
         """Where it is; built, if it was not.
@@ -78,3 +84,32 @@ class Build:
             hint="is the network there, and is Go 1.26 or newer?",
         )
         beside.replace(place)
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A program that comes in a Python package: the lock file that pins it, and the path of the program in it."""
+
+    name: str
+    lock: Path
+    path: str
+
+    @property
+    def place(self) -> Path:
+        """Where it is, once it is fetched: by what is pinned, and for which machine."""
+        return _place(self.name, sha256(self.lock.read_bytes()).hexdigest())
+
+    def make(self) -> Path:
+        """Where it is; fetched, if it was not.
+
+        Raises:
+            ToolError: the package cannot be had.
+        """
+        place = self.place
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=place.parent) as folder:
+                pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+                Programs().run(*pip, "--target", folder, "-r", self.lock, hint="is the network there?")
+                (Path(folder) / self.path).replace(place)
+        return place

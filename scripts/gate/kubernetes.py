@@ -69,7 +69,7 @@ def _control_plane(minor: str) -> Build:
 
 def is_built() -> bool:
     """Whether nothing has to be built before every environment can be judged."""
-    return _definitions_file().exists() and all(_control_plane(minor).place.exists() for minor in minors())
+    return has_definitions() and all(_control_plane(minor).place.exists() for minor in minors())
 
 
 def make() -> Path:
@@ -110,6 +110,11 @@ def _released() -> list[tuple[str, str]]:
 
 def _definitions_file() -> Path:
     return user_cache() / f"definitions-{sha256(repr(_released()).encode()).hexdigest()[:12]}.json"
+
+
+def has_definitions() -> bool:
+    """Whether `definitions` has something to read."""
+    return _definitions_file().exists()
 
 
 def fetch_definitions() -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -34,31 +35,46 @@ def scenarios() -> dict[str, Path]:
 @click.argument("scenario", nargs=-1)
 @options.environment
 @click.option("--keep", is_flag=True, help="Leave the cluster up afterwards, until Ctrl-C, and say how to get into it.")
-def proof(scenario: tuple[str, ...], environment: Environment, keep: bool) -> None:
+@click.option(
+    "--if-possible", is_flag=True, help="Where no cluster can be started now, or it would have to be built, say why."
+)
+def proof(scenario: tuple[str, ...], environment: Environment, *, keep: bool, if_possible: bool) -> None:
     """Bring up a real cluster on this machine, let Flux apply what is committed, and try SCENARIO in it, or all.
 
-    Without Docker and without a network, in namespaces of its own; as root, on Linux. Builds Kubernetes, Flux and
-    CoreDNS from their source the first time. Exit code 1 when something is not as it is said to be, 3 when the cluster
-    does not come up.
+    Without Docker and without a network, in namespaces of its own; as root, on Linux. Builds Kubernetes, Flux and Istio
+    from their source the first time. Exit code 1 when something is not as it is said to be, 3 when the cluster does not
+    come up.
 
     Example: ./gw proof delivery --env staging
     """
     known = scenarios()
     if unknown := [name for name in scenario if name not in known]:
         raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(known)}", param_hint="SCENARIO")
-    enclosure.refuse_elsewhere()
+    files = [known[name] for name in known if name in (scenario or known)]
+    try:
+        enclosure.refuse_elsewhere()
+        _prove(files, environment, keep=keep, build=not if_possible)
+    except enclosure.NotHere as error:
+        if not if_possible:
+            raise
+        click.echo(f"no cluster was started: {error}", err=True)
+
+
+def _prove(files: Sequence[Path], environment: Environment, *, keep: bool, build: bool) -> None:
     # Here, where the network is.
     from scripts.gate.node import cluster
 
-    cluster.make(environment)
+    if build:
+        cluster.make(environment)
+    elif missing := cluster.missing(environment):
+        raise enclosure.NotHere(f"{', '.join(missing)} would have to be built: `make cluster-test` does that")
     logs = (LOGS / environment.name).resolve()
     with enclosure.entered():
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir(parents=True)
-        files = [str(known[name]) for name in known if name in (scenario or known)]
         code = enclosure.run(
             [
-                *("env", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "pytest", *files),
+                *("env", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "pytest", *map(str, files)),
                 *("--capture=no", "--no-header", "--exitfirst", "-p", "no:xdist", "-p", "no:cacheprovider", "-v"),
                 *(f"--rootdir={ROOT}", f"--env={environment.name}", f"--logs={logs}", *(["--keep"] if keep else [])),
             ]

@@ -1,19 +1,32 @@
-"""The cluster that a scenario runs in: one for all scenarios, from nothing, on a node of its own."""
+"""The cluster that the scenarios run in, one for all, from nothing on a node of its own; and who asks there."""
 
 import signal
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
 import pytest
 
 from facts.environments import ENVIRONMENTS
-from scripts.gate.node.cluster import Cluster, running
+from scripts.gate.node.cluster import AUTHORITY, CLIENT, Cluster, running
 from scripts.gate.node.enclosure import PROCESS
+from scripts.gate.node.node import LOAD_BALANCER
 from synth import ToolError
+from synth.manifest import Document
+from synth.overview import Overview, read
+from synth.overview.model import Address, Service
 
 DID_NOT_COME_UP = 3
+SECONDS = 60
+"""How long the gateway may take to know what the cluster has."""
+IN_MESH, OUTSIDE = "proof-mesh", "proof-outside"
+"""Namespaces of pods that the tree does not know: one with sidecars, one without."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +48,98 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
                 _keep(found)
     except ToolError as error:
         pytest.exit(str(error), DID_NOT_COME_UP)
+
+
+@pytest.fixture(scope="session")
+def overview(cluster: Cluster) -> Overview:
+    return read(cluster.git.work, cluster.environment.path)
+
+
+@pytest.fixture(scope="session")
+def addresses(cluster: Cluster, overview: Overview) -> list[Address]:
+    """Where the apps are reached by HTTP, once the gateway knows them."""
+    found = [
+        address
+        for app in overview.apps
+        for address in app.addresses
+        if address.protocol in ("HTTP", "HTTPS") and address.host != "*" and not address.host.startswith("*.")
+    ]
+    assert found
+
+    def known() -> bool:
+        try:
+            return all(ask(one.host, one.path, one.port, one.protocol).status < 500 for one in found)
+        except OSError as error:
+            raise ToolError(str(error)) from error
+
+    cluster.node.wait("the gateway answers at every address", known, SECONDS)
+    return found
+
+
+@pytest.fixture(scope="session")
+def clients(cluster: Cluster) -> None:
+    """A pod in each of two namespaces that the tree does not know."""
+    node = cluster.node
+    for namespace, labels in {IN_MESH: {"istio-injection": "enabled"}, OUTSIDE: {}}.items():
+        node.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}])
+        node.apply([client(namespace, {"app": "client"})])
+    for namespace in (IN_MESH, OUTSIDE):
+        node.wait(f"a client is in {namespace}", partial(node.well, namespace))
+
+
+def client(namespace: str, labels: dict[str, str]) -> Document:
+    pod = {"containers": [{"name": "client", "image": CLIENT}], "terminationGracePeriodSeconds": 1}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "client", "namespace": namespace},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
+
+
+@pytest.fixture(scope="session")
+def closed(overview: Overview) -> list[Service]:
+    """The Services of apps that are not for everybody."""
+    open_to_all = {call.target for call in overview.calls if str(call.caller) == "*/*"}
+    found = [
+        service for app in overview.apps for service in app.services if not open_to_all.intersection(service.workloads)
+    ]
+    assert found
+    return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: HTTPMessage
+    body: str
+
+
+def ask(host: str, path: str, port: int, protocol: str = "HTTP", **headers: str) -> Answer:
+    """Ask the gateway from outside of the cluster, by a name that leads to it."""
+    with socket.create_connection((str(LOAD_BALANCER), port), timeout=20) as plain:
+        connection = HTTPConnection(host, port)
+        connection.sock = plain
+        if protocol == "HTTPS":
+            trusting = ssl.create_default_context(cafile=str(AUTHORITY))
+            connection.sock = trusting.wrap_socket(plain, server_hostname=host)
+        with connection.sock:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request("GET", path or "/", headers={"Host": host, **named})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read().decode(errors="replace"))
+
+
+def called(cluster: Cluster, namespace: str, workload: str, container: str, *urls: str) -> list[str]:
+    """What a pod is told at addresses: the status of each answer, or why there is none."""
+    command = ("exec", f"--namespace={namespace}", workload, f"--container={container}", "--", "/pods", "get", *urls)
+    return cluster.node.kubectl(*command).splitlines()
+
+
+def urls_of(services: list[Service]) -> list[str]:
+    return [
+        f"http://{service.name}.{service.namespace}:{port}/" for service in services for port, _ in service.ports[:1]
+    ]
 
 
 def _keep(cluster: Cluster) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.gate.builds import Build
+from scripts.gate.builds import Build, Wheel
 from synth import ToolError
 from tests.stand_ins import StandIns
 
@@ -88,3 +88,25 @@ def test_without_go_what_cannot_be_built_is_named(build: Build, monkeypatch: pyt
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolError, match=r"^The program cannot be built, go is not on PATH: install Go 1\.\d+ or newer"):
         build.make()
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:
+    """A program in a package; what installs it is a stand-in, which puts it where it is told to."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "pins.txt").write_text("package==1\n")
+    tools = StandIns(tmp_path / "bin")
+    tools.put("python", "folder = sys.argv[sys.argv.index('--target') + 1]\nopen(folder + '/program', 'w').write('a')")
+    monkeypatch.setattr("sys.executable", str(tools.folder / "python"))
+    return Wheel("program", tmp_path / "pins.txt", "program")
+
+
+def test_a_program_of_a_package_is_fetched_once_for_what_is_pinned(wheel: Wheel, tmp_path: Path) -> None:
+    made = wheel.make()
+    assert made.read_text() == "a"
+    assert made.is_relative_to(tmp_path / "cache" / "graphwiki-platform")
+    made.write_text("kept")
+    assert wheel.make().read_text() == "kept"
+    wheel.lock.write_text("package==2\n")
+    assert wheel.make() != made
+    assert [path.name for path in made.parent.iterdir()] == ["program"]

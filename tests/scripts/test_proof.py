@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from facts.environments import LOCAL
 from scripts.__main__ import execute
 from scripts.gate import proof
 from scripts.gate.node import cluster, enclosure
+from scripts.gate.node.enclosure import NotHere
 
 
 @pytest.fixture
@@ -90,6 +92,47 @@ def test_how_it_ended_is_said_with_where_the_logs_are(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(said)
     assert last.endswith("logs/local")
+
+
+@pytest.mark.usefixtures("ran")
+def test_where_it_is_not_possible_that_is_said_to_who_asked_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise NotHere("this is no Linux")
+
+    monkeypatch.setattr(enclosure, "refuse_elsewhere", refuse)
+    assert execute(["proof", "--if-possible"]) == 0
+    assert capsys.readouterr().err == "no cluster was started: this is no Linux\n"
+    assert execute(["proof"]) == 3
+
+
+def test_so_is_what_is_not_built_and_nothing_is_started(
+    ran: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "missing", lambda _: ["etcd", "kubelet"])
+    assert execute(["proof", "--if-possible"]) == 0
+    assert "etcd, kubelet would have to be built: `make cluster-test` does that" in capsys.readouterr().err
+    assert ran == []
+    monkeypatch.setattr(cluster, "missing", lambda _: [])
+    assert execute(["proof", "--if-possible"]) == 0
+    assert len(ran) == 1
+
+
+def test_everything_would_have_to_be_built_where_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = cluster.missing(LOCAL)
+    assert {"kubernetes-node", "source-controller", "pilot-discovery", "envoy", "definitions"} <= set(found)
+
+
+@pytest.mark.usefixtures("ran")
+def test_what_is_wrong_in_the_cluster_is_no_excuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "missing", lambda _: [])
+    for code, ends in ((1, 1), (3, 3)):
+        monkeypatch.setattr(enclosure, "run", lambda _, code=code: code)
+        assert execute(["proof", "--if-possible"]) == ends
 
 
 def test_without_root_it_says_so_and_builds_nothing(

@@ -12,6 +12,7 @@ import trustme
 from facts.environments import Environment
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME
 from scripts.gate import kubernetes as built
+from scripts.gate.builds import Build, Wheel
 from scripts.gate.judges.admission import of_the_cluster
 from scripts.gate.judges.reconciliation import Reconciliation
 from scripts.gate.node import mesh, programs
@@ -25,7 +26,8 @@ from synth.manifest import Document
 
 COREDNS = "cluster.test/coredns:1"
 CLIENT = "cluster.test/client:1"
-"""The image of a pod that calls others: `/pods get URL...`."""
+"""The image of a pod that calls others, `/pods get URL...`, and answers at a port."""
+CLIENT_PORT = 8080
 AUTHORITY = FOLDER / "authority.pem"
 """The certificate of who has signed those of the gateway."""
 RECONCILE = "reconcile.fluxcd.io/requestedAt"
@@ -102,10 +104,20 @@ def make(environment: Environment) -> None:
         ToolError: a build fails.
     """
     built.fetch_definitions()
-    everything = (programs.kubernetes(environment), programs.PODS, programs.COREDNS)
-    for build in (*everything, *map(programs.controller, programs.CONTROLLERS)):
-        build.make()
-    mesh.builds()
+    for part in _parts(environment):
+        part.make()
+
+
+def missing(environment: Environment) -> list[str]:
+    """What of a cluster `make` would have to build or fetch."""
+    found = [part.name for part in _parts(environment) if not part.place.exists()]
+    return found if built.has_definitions() else [*found, "definitions"]
+
+
+def _parts(environment: Environment) -> Iterator[Build | Wheel]:
+    yield from (programs.kubernetes(environment), programs.PODS, programs.COREDNS, programs.KUBE_ROUTER)
+    yield from map(programs.controller, programs.CONTROLLERS)
+    yield from mesh.parts()
 
 
 @contextmanager
@@ -125,7 +137,8 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
         git.serve(ROOT, node)
         cluster = Cluster(environment, node, git)
         registry.add(PAUSE, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "pause")))
-        registry.add(CLIENT, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "serve")))
+        client = {"PORTS": str(CLIENT_PORT)}
+        registry.add(CLIENT, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "serve"), environment=client))
         registry.add(COREDNS, Image({"/coredns": programs.COREDNS.make()}, ("/coredns",), user=0))
         for reference, image in mesh.images(environment):
             registry.add(reference, image)

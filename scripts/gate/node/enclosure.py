@@ -39,6 +39,7 @@ PACKAGES = {
     "containerd": "containerd",
     "git": "git",
     "ip": "iproute2",
+    "ipset": "ipset",
     "iptables": "iptables",
     "conntrack": "conntrack",
     "mount": "mount",
@@ -62,24 +63,26 @@ UNSHARE = ("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "
 TIED = ("setpriv", "--pdeathsig", "KILL")
 
 
+class NotHere(ToolError):  # noqa: N818, a sentence of its own says what is wrong
+    """This machine cannot have a cluster, or not now."""
+
+
 def refuse_elsewhere() -> None:
     """See that this machine can have such a node.
 
     Raises:
-        ToolError: it is not Linux, this is not root, or something is not installed; one sentence.
+        NotHere: it is not Linux, this is not root, or something is not installed; one sentence.
     """
     if platform.system() != "Linux":
-        raise ToolError(f"a cluster needs a node, which is Linux: this is {platform.system()}")
+        raise NotHere(f"a cluster needs a node, which is Linux: this is {platform.system()}")
     if os.geteuid() != 0:
-        raise ToolError(
-            "a cluster needs namespaces, mounts and control groups, which only root makes: run this as root"
-        )
+        raise NotHere("a cluster needs namespaces, mounts and control groups, which only root makes: run this as root")
     missing = [package for program, package in PACKAGES.items() if not available(program)]
     if not any((folder / "bridge").exists() for folder in PLUGINS):
         missing.append("containernetworking-plugins")
     if missing:
         packages = " ".join(dict.fromkeys(missing))
-        raise ToolError(
+        raise NotHere(
             f"a cluster needs what is not installed here: `apt-get install --no-install-recommends {packages}`"
         )
 
@@ -93,7 +96,7 @@ def entered(
     What an earlier one left, because it and this process's predecessor were killed together, is removed first.
 
     Raises:
-        ToolError: another cluster runs on this machine.
+        NotHere: another cluster runs on this machine.
     """
     groups = [mount / CGROUP for mount in (_cgroup_mounts() if cgroups is None else cgroups)]
     with _alone(folder):
@@ -159,7 +162,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             holder.bind(f"\0{folder}")
         except OSError:
-            raise ToolError(
+            raise NotHere(
                 "a cluster of the tests runs on this machine already: wait until `./gw proof` there has ended"
             ) from None
         yield

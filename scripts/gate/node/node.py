@@ -251,6 +251,23 @@ class Node:
             *("--leader-elect=false", "--bind-address=127.0.0.1"),
         )
 
+    def enforce_policies(self, program: Path) -> None:
+        """Let kube-router enforce NetworkPolicies from now on, as k3s does with the same code.
+
+        Raises:
+            ToolError: it does not.
+        """
+        self.start(
+            "kube-router",
+            program,
+            f"--kubeconfig={self.kubeconfig}",
+            f"--hostname-override={NAME}",
+            f"--service-cluster-ip-range={SERVICES}",
+            *("--run-firewall", "--run-router=false", "--run-service-proxy=false", "--enable-ipv6=false"),
+            "--health-port=0",
+        )
+        self.wait("policies are enforced", lambda: "KUBE-POD-FW-" in _command("iptables-save"))
+
     @property
     def certificate(self) -> Path:
         """The API server's certificate, which it makes itself; it is what its clients trust."""
@@ -424,7 +441,8 @@ def _is_true(document: Document, condition: str) -> bool:
     return any(item["type"] == condition and item["status"] == "True" for item in conditions)
 
 
-def _command(*command: str | Path) -> None:
+def _command(*command: str | Path) -> str:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ToolError(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
+    return done.stdout

