@@ -3,8 +3,8 @@
 import gc
 import json
 import os
+import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +35,8 @@ MANY = 100
 SIZES = (100, 300, 1000)
 STEPS = ("charts", "tree", "checks", "YAML")
 SAVED = "charts/__init__.py"
+PATIENCE = 60
+"""How many seconds watch may take to show something."""
 
 
 @click.command()
@@ -129,25 +131,34 @@ def _watching() -> Iterator[Callable[[], float]]:
         [sys.executable, "-u", "-m", "scripts", "watch"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert watch.stdout  # noqa: S101, a pipe was asked for
+    pipe = watch.stdout.fileno()
 
-    def shown() -> None:
-        for line in watch.stdout or ():
-            if b", after " in line:
-                return
-        raise ToolError("watch has ended, so there is nothing to measure")
+    def said(seconds: float) -> bytes:
+        ready, _, _ = select.select([pipe], [], [], seconds)
+        return os.read(pipe, 65536) if ready else b""
 
-    def seconds() -> float:
+    def wait() -> None:
+        text = b""
+        while b", after " not in text:
+            more = said(PATIENCE)
+            if not more:
+                raise ToolError(f"watch shows nothing, so there is nothing to measure:\n{text.decode()}")
+            text += more
+
+    def save() -> float:
         time.sleep(0.5)  # What is saved during a compile is looked at after it.
+        while said(0):
+            pass
         start = time.perf_counter()
         os.utime(ROOT / SAVED)
-        shown()
+        wait()
         return time.perf_counter() - start
 
     try:
-        shown()
-        yield seconds
+        wait()
+        yield save
     finally:
-        watch.send_signal(signal.SIGINT)
+        watch.terminate()
         watch.wait()
         watch.stdout.close()
 
