@@ -40,6 +40,9 @@ EXAMPLE = re.compile(r"(^|[.@/])example\.com\b")
 K3D = "k3d-"
 """What the context of a k3d cluster begins with."""
 
+OF_EVERY_GATEWAY = (80, 443, 15021)
+"""The ports for HTTP and HTTPS, and that at which the gateway says that it is ready."""
+
 T = TypeVar("T")
 
 
@@ -134,6 +137,11 @@ class Environment:
     def __post_init__(self) -> None:
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
+        for port in self.gateway_ports:
+            if port in OF_EVERY_GATEWAY:
+                raise ValueError(
+                    f"{self.name}: port {port} is one that every gateway has: leave it out of gateway_ports"
+                )
         if self.kubernetes and self.context.startswith(K3D):
             raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
 

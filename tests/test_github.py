@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.gate.judges import JUDGES
 from synth import ROOT
 from tests.stand_ins import StandIns
 from tests.workshop import Ended, Workshop
@@ -465,8 +466,14 @@ def test_the_hooks_run_for_the_files_that_they_are_about() -> None:
     assert files["synth"] == files["added"] == files["check"]
     assert not files["synth"].search("docs/ci.md")
     assert files["lint"].search("tests/test_github.py")
-    assert files["kubernetes"].search("deploy/apps/new.yaml")
-    assert not files["kubernetes"].search("charts/graphwiki.py")
+    assert files["judges"].search("deploy/apps/new.yaml")
+    assert not files["judges"].search("charts/graphwiki.py")
+
+
+def test_the_judges_of_a_commit_are_some_of_the_gate() -> None:
+    entry = hooks()["judges"]["entry"].split()
+    assert entry[:3] == ["./gw", "verify", "--built"]
+    assert set(entry[4::2]) <= JUDGES.keys()
 
 
 def test_a_file_that_is_not_added_is_no_commit(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ class ConfigFiles:
 
     def __init__(self, app: "App", name: Label, files: Mapping[DataKey, str | Path]) -> None:
         texts = {key: _text(name, text) if isinstance(text, Path) else text for key, text in files.items()}
+        if not texts:
+            raise ValueError(f"{name} has no files: name one, as in ConfigFiles(self, {name!r}, {{'app.ini': ...}})")
         if (size := sum(len(text.encode()) for text in texts.values())) > MOST_CONFIGURATION:
             raise ValueError(
                 f"the files of {name} have {size} bytes, and a ConfigMap at most {MOST_CONFIGURATION}: put what is "

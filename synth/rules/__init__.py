@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from synth.cluster import ANY_IMAGE, Cluster, ImagesWanted, Provided, Rule, Violation
 from synth.rules import (
+    addresses,
     authorization,
     certificates,
+    contents,
     destinations,
     encryption,
     fields,
@@ -48,6 +50,8 @@ RULES: tuple[Rule, ...] = (
     *workloads.RULES,
     *variables.RULES,
     *unused.RULES,
+    *contents.RULES,
+    *addresses.RULES,
     *images.RULES,
     *nodes.RULES,
     *storage.RULES,

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 
 from synth.manifest import Document
 from synth.names import IMAGE, LABEL, LABEL_LENGTH, SERVICE_NAME, VARIABLE
-from synth.pods import PROBES, containers, declared, pod_spec, port_names
+from synth.pods import PROBES, containers, declared, pod_spec, pod_template, port_names
 
 ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
 """How a probe may ask."""
 OF_ISTIO = ("istio-init", "istio-proxy", "istio-validation")
 """What Istio's injection adds to a pod: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/"""
+OF_THE_PROXY = "sidecar.istio.io/userVolumeMount"
+"""Says what Istio's proxy mounts of a pod's volumes."""
 OF_THE_CONTAINER = ("/", "/dev", "/proc", "/sys")
 """Without its own files there a container does not start."""
 
@@ -121,6 +123,17 @@ def _check_probes(container: Document) -> Iterator[str]:
                     f"has {kind} of container {container['name']} on port {port}, but the container declares "
                     f"{', '.join(map(str, offered)) or 'none'}"
                 )
+        yield from _check_scheme(container, kind, probe.get("httpGet") or {})
+
+
+def _check_scheme(container: Document, kind: str, asked: Document) -> Iterator[str]:
+    """A port that is called after its protocol is asked by that one."""
+    names = {port.number: port.name for port in declared([container])}
+    name, scheme = str(names.get(asked.get("port", 0), asked.get("port"))), asked.get("scheme", "HTTP")
+    spoken = name.partition("-")[0]
+    right = {"http": "HTTP", "http2": "HTTP", "https": "HTTPS", "tls": "HTTPS"}.get(spoken, scheme)
+    if asked and scheme != right:
+        yield f"has {kind} of container {container['name']} ask port {name} by {scheme}: write {right}"
 
 
 def _check_volumes(document: Document) -> Iterator[str]:
@@ -129,6 +142,12 @@ def _check_volumes(document: Document) -> Iterator[str]:
     claimed = [claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])]
     for twice in _repeated(volumes):
         yield f"has two volumes named {twice}: rename one"
+    mounts = [mount for container in containers(document) for mount in container.get("volumeMounts", [])]
+    annotations = (pod_template(document).get("metadata") or {}).get("annotations") or {}
+    for volume in pod.get("volumes", []) if OF_THE_PROXY not in annotations else ():
+        own = [mount for mount in mounts if mount["name"] == volume["name"]]
+        if "emptyDir" in volume and own and all(mount.get("readOnly") for mount in own):
+            yield f"has emptyDir {volume['name']}, which nobody may write to: leave readOnly out of one of its mounts"
     for container in containers(document):
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in (*volumes, *claimed):

@@ -27,6 +27,7 @@ RETRY_ON = frozenset(
     """.split()  # noqa: SIM905, a list of quoted strings is not read
 )
 EVERY_PATH = (".*", "/.*", "^.*$", "^/.*$")
+MOST_ATTEMPTS = 10
 ZERO = re.compile(r"(0+(\.0+)?(ms|s|m|h))+")
 
 
@@ -312,6 +313,8 @@ def _problems_of_retries(retries: Document) -> Iterator[str]:
     attempts = retries.get("attempts", 0)
     if attempts < 0:
         yield f"try again {attempts} times: write 0 or more"
+    if attempts > MOST_ATTEMPTS:
+        yield f"try again {attempts} times, by which one failure becomes many: {MOST_ATTEMPTS} are the most"
     if attempts == 0 and retries.keys() - {"attempts"}:
         more = ", ".join(sorted(retries.keys() - {"attempts"}))
         yield f"try again 0 times with {more}, which Istio refuses: leave it out, or set attempts"

@@ -136,6 +136,27 @@ def requests_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def metrics_are_where_they_are_looked_for(cluster: Cluster) -> Iterator[Violation]:
+    """https://istio.io/latest/docs/ops/integrations/prometheus/#option-1-metrics-merging."""
+    for item in cluster.workloads:
+        annotations = _annotations(item)
+        if annotations.get(f"{METRICS}scrape") != "true":
+            continue
+        numbers = [str(port.number) for port in declared(containers(item.document))]
+        port, path = annotations.get(f"{METRICS}port"), annotations.get(f"{METRICS}path", "/metrics")
+        if port is None or (numbers and port not in numbers):
+            yield Violation(
+                item,
+                f"has its metrics read at port {port or '80, as it names none,'} by its annotations, but its pods "
+                f"listen on {', '.join(numbers) or 'none'}: write one of those in {METRICS}port",
+            )
+        elif not path.startswith("/"):
+            yield Violation(item, f"has its metrics read at {path!r}, which is no path: it begins with /")
+
+
+METRICS = "prometheus.io/"
+
+
 def _past_the_proxy(annotations: dict[str, str], number: int) -> str:
     """The annotation by which a port gets past the proxy, with its value; nothing where it does not."""
     excluded, included = f"{TRAFFIC}excludeInboundPorts", f"{TRAFFIC}includeInboundPorts"
@@ -171,4 +192,5 @@ RULES: tuple[Rule, ...] = (
     what_is_said_to_the_proxy_can_be_read,
     what_is_said_to_the_proxy_is_said_on_pods,
     requests_pass_the_proxy,
+    metrics_are_where_they_are_looked_for,
 )

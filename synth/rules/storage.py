@@ -135,6 +135,18 @@ def scratch_space_is_within_the_limit(cluster: Cluster) -> Iterator[Violation]:
     """
     for item in cluster.workloads:
         pod = pod_spec(item.document)
+        in_memory = sum(
+            amount_of(volume["emptyDir"].get("sizeLimit", 0))
+            for volume in pod.get("volumes", [])
+            if (volume.get("emptyDir") or {}).get("medium") == "Memory"
+        )
+        memory = [((c.get("resources") or {}).get("limits") or {}).get("memory") for c in pod.get("containers", [])]
+        if in_memory and all(memory) and in_memory >= (all_memory := sum(map(amount_of, filter(None, memory)))):
+            yield Violation(
+                item,
+                f"has emptyDirs of {as_quantity(in_memory, binary=True)} in memory, which count against the "
+                f"{as_quantity(all_memory, binary=True)} that its containers may take: lower sizeLimit, or raise that",
+            )
         limits = [
             ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in pod.get("containers", [])
         ]

@@ -88,6 +88,22 @@ def _is_prime(number: int) -> bool:
     return 1 < number < LARGEST_TABLE and all(number % factor for factor in range(2, int(number**0.5) + 1))
 
 
+def ports_are_those_of_the_service(cluster: Cluster) -> Iterator[Violation]:
+    """What is said of a port that the Service has not is never used."""
+    for item in cluster.of("DestinationRule"):
+        service = Host.of(item.spec.get("host", ""), item.namespace).service(cluster)
+        offered = [port["port"] for port in service.spec.get("ports") or []] if isinstance(service, Object) else []
+        policies = [(part.get("trafficPolicy") or {}) for part in (item.spec, *(item.spec.get("subsets") or []))]
+        for level in (level for policy in policies for level in policy.get("portLevelSettings") or []):
+            number = (level.get("port") or {}).get("number")
+            if offered and number and number not in offered:
+                yield Violation(
+                    item,
+                    f"has portLevelSettings for port {number}, but {service} offers {', '.join(map(str, offered))}: "
+                    "name that, whatever the port of the pods",
+                )
+
+
 def subsets_have_pods(cluster: Cluster) -> Iterator[Violation]:
     """Requests for a subset that no pod is in get 503."""
     for item in cluster.of("DestinationRule"):
@@ -112,4 +128,4 @@ def subsets_have_pods(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
-RULES: tuple[Rule, ...] = (policies_are_taken_by_istio, subsets_have_pods)
+RULES: tuple[Rule, ...] = (policies_are_taken_by_istio, ports_are_those_of_the_service, subsets_have_pods)

@@ -93,3 +93,40 @@ def test_a_probe_that_kubernetes_would_refuse_gives_its_sentence(
 )
 def test_a_probe_asks_in_one_way(probe: str, value: dict[str, Any]) -> None:
     assert problems(f"{CONTAINER}/{probe}", value) == []
+
+
+@pytest.mark.parametrize(
+    ("port", "scheme", "told"),
+    [
+        ("http", "HTTPS", ["has livenessProbe of container wiki ask port http by HTTPS: write HTTP"]),
+        ("https-wiki", None, ["has livenessProbe of container wiki ask port https-wiki by HTTP: write HTTPS"]),
+        ("https-wiki", "HTTPS", []),
+        ("web", "HTTPS", []),
+        ("http", None, []),
+    ],
+)
+def test_a_port_is_asked_by_what_it_is_called_after(port: str, scheme: str | None, told: list[str]) -> None:
+    document = find(environment(), "Deployment")
+    put(document, f"{CONTAINER}/ports/0/name", port)
+    for probe in PROBES:
+        put(document, f"{CONTAINER}/{probe}", {"exec": {"command": ["true"]}})
+    asked = {"path": "/", "port": 8000, **({"scheme": scheme} if scheme else {})}
+    put(document, f"{CONTAINER}/livenessProbe", {"httpGet": asked})
+    assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == told
+
+
+@pytest.mark.parametrize(
+    ("volume", "mount", "told"),
+    [
+        ({"emptyDir": {}}, {}, []),
+        ({"emptyDir": {}}, {"readOnly": True}, ["has emptyDir pages, which nobody may write to"]),
+        ({"secret": {"secretName": "key"}}, {"readOnly": True}, []),
+    ],
+)
+def test_a_volume_for_scratch_is_written_to(volume: Any, mount: Any, told: list[str]) -> None:
+    document = find(environment(), "Deployment")
+    put(document, f"{POD}/volumes/0", {"name": "pages", **volume})
+    put(document, f"{CONTAINER}/volumeMounts", [{"name": "pages", "mountPath": "/data", **mount}])
+    found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+    assert len(found) == len(told)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, told, strict=True))

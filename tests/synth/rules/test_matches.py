@@ -292,6 +292,7 @@ def test_redirects_may_lead_one_after_the_other(ways: list[tuple[str, Document]]
         ({"redirect": {"uri": "/b"}}, "with route and redirect"),
         ({"retries": {"attempts": 0, "retryOn": "reset"}}, "try again 0 times with retryOn, which Istio refuses"),
         ({"retries": {"attempts": -1}}, "try again -1 times"),
+        ({"retries": {"attempts": 500}}, "try again 500 times, by which one failure becomes many"),
         ({"retries": {"attempts": 1, "retryOn": "connect-fail"}}, "try again on 'connect-fail', which Istio does not"),
         ({"retries": {"attempts": 1, "retryOn": "connect-failure, refused-stream"}}, "try again on ' refused-stream'"),
         ({"timeout": "0s"}, "with a timeout of 0s, which Istio refuses"),

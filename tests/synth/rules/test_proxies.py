@@ -93,3 +93,22 @@ def test_what_is_said_beside_the_pods_gives_its_sentence(field: str) -> None:
         "Namespace wiki has sidecar.istio.io/inject in its own metadata, where Istio does not read it: write "
         "istio-injection on it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "told"),
+    [
+        ({"scrape": "true"}, ["has its metrics read at port 80, as it names none, by its annotations"]),
+        ({"scrape": "true", "port": "9999"}, ["read at port 9999 by its annotations, but its pods listen on 8000"]),
+        (
+            {"scrape": "true", "port": "8000", "path": "metrics"},
+            ["has its metrics read at 'metrics', which is no path"],
+        ),
+        ({"scrape": "true", "port": "8000"}, []),
+        ({"scrape": "false", "port": "9999"}, []),
+    ],
+)
+def test_metrics_are_read_where_pods_listen(annotations: dict[str, str], told: list[str]) -> None:
+    found = said(proxies.RULES, annotated({f"prometheus.io/{key}": text for key, text in annotations.items()}))
+    assert len(found) == len(told)
+    assert all(fragment in sentence for fragment, sentence in zip(told, found, strict=True))

@@ -146,7 +146,7 @@ def test_a_volume_that_is_a_folder_of_a_node_gives_its_sentence(source: str) -> 
     [
         ({"sizeLimit": "256Mi"}, True),
         ({"sizeLimit": "257Mi"}, False),
-        ({"sizeLimit": "1Gi", "medium": "Memory"}, True),
+        ({"sizeLimit": "200Mi", "medium": "Memory"}, True),
         ({}, True),
     ],
 )
@@ -157,3 +157,12 @@ def test_a_pod_may_fill_its_scratch_space(empty: dict[str, str], fits: bool) -> 
     assert [("has emptyDirs of 257Mi, but is evicted at the 256Mi" in told) for told in found] == (
         [] if fits else [True]
     )
+
+
+@pytest.mark.parametrize(("size", "fits"), [("255Mi", True), ("256Mi", False)])
+def test_what_is_in_memory_leaves_some_to_the_containers(size: str, fits: bool) -> None:
+    documents = environment()
+    volume = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+    find(documents, "Deployment")["spec"]["template"]["spec"]["volumes"].append(volume)
+    told = "has emptyDirs of 256Mi in memory, which count against the 256Mi that its containers may take"
+    assert [told in sentence for sentence in sentences(documents)] == ([] if fits else [True])

@@ -94,3 +94,11 @@ def test_the_subsets_of_what_is_not_made_here_are_not_looked_at() -> None:
     subsets = [{"name": "v1", "labels": {"version": "v1"}}]
     rule = istio("DestinationRule", host="outside.istio-system.svc.cluster.local", subsets=subsets)
     assert said(traffic.RULES, [*environment(), rule]) == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(80, 0), (8000, 1)])
+def test_what_is_said_of_a_port_is_of_one_that_the_service_has(number: int, told: int) -> None:
+    policy = {"portLevelSettings": [{"port": {"number": number}, "tls": {"mode": "ISTIO_MUTUAL"}}]}
+    found = sentences(trafficPolicy=policy)
+    assert len(found) == told
+    assert all("portLevelSettings for port 8000, but Service wiki offers 80: name that" in item for item in found)

@@ -1,0 +1,86 @@
+"""Rules for files of configuration: what cannot be read, and what is not where pods look for it."""
+
+from typing import Any
+
+import pytest
+
+from synth.manifest import Document
+from synth.rules import contents
+from tests.synth.objects import POD, environment, find, put, said
+
+
+def settings(data: dict[str, Any]) -> Document:
+    metadata = {"name": "settings", "namespace": "wiki"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "reads"),
+    [
+        ("a.yaml", "a: [1", False),
+        ("a.yml", "a: b: c", False),
+        ("a.json", "{'a': 1}", False),
+        ("a.toml", "a = b", False),
+        ("a.yaml", "a: 1\n---\nb: !env HOME\n", True),
+        ("a.yaml", "a: {{ b }", True),
+        ("a.json", '{"a": 1}', True),
+        ("a.toml", 'a = "b"', True),
+        ("a.ini", "a: [1", True),
+    ],
+)
+def test_a_file_is_what_its_name_says(key: str, text: str, reads: bool) -> None:
+    found = said(contents.RULES, [*environment(), settings({key: text})])
+    assert [
+        sentence.startswith(f"ConfigMap settings has {key}, which is not what its name says (") for sentence in found
+    ] == ([] if reads else [True])
+
+
+def mounted(named: dict[str, Any], mount: dict[str, Any] | None = None, **source: Any) -> list[str]:
+    documents = environment()
+    volume = {"name": "pages", "configMap": {"name": "settings", **source}}
+    put(find(documents, "Deployment"), f"{POD}/volumes/0", volume)
+    container = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container["volumeMounts"] = [{"name": "pages", "mountPath": "/etc/wiki", **(mount or {})}]
+    container |= named
+    return said(contents.RULES, [*documents, settings({"wiki.ini": "", "more.ini": ""})])
+
+
+def variable(text: str) -> dict[str, Any]:
+    return {"env": [{"name": "WIKI_CONFIG", "value": text}]}
+
+
+@pytest.mark.parametrize(
+    ("named", "place"),
+    [
+        (variable("/etc/wiki/wiki.yaml"), "/etc/wiki/wiki.yaml in WIKI_CONFIG"),
+        ({"args": ["--config=/etc/wiki/wiki.cfg"]}, "/etc/wiki/wiki.cfg in its args"),
+        ({"command": ["wiki", "/etc/wiki/wiki.conf"]}, "/etc/wiki/wiki.conf in its command, word 2"),
+    ],
+)
+def test_a_file_that_a_config_map_has_not_gives_its_sentence(named: dict[str, Any], place: str) -> None:
+    assert mounted(named) == [
+        f"Deployment wiki has container wiki with {place}, but ConfigMap settings there has wiki.ini, more.ini: name "
+        "one of them"
+    ]
+
+
+def test_a_volume_may_have_some_of_them_by_other_names() -> None:
+    items = [{"key": "wiki.ini", "path": "conf.d/wiki.cfg"}]
+    assert mounted(variable("/etc/wiki/conf.d/wiki.cfg"), items=items) == []
+    assert mounted(variable("/etc/wiki/conf.d"), items=items) == []
+    (told,) = mounted(variable("/etc/wiki/wiki.ini"), items=items)
+    assert "there has conf.d/wiki.cfg" in told
+
+
+@pytest.mark.parametrize(
+    ("named", "mount"),
+    [
+        (variable("/etc/wiki/wiki.ini"), {}),
+        (variable("/etc/wiki"), {}),
+        (variable("/etc/other/wiki.yaml"), {}),
+        (variable("/etc/wiki/wiki.yaml"), {"mountPath": "/etc/wiki/wiki.yaml", "subPath": "wiki.ini"}),
+        ({"command": ["sh", "-c", "cat /etc/wiki/none"]}, {}),
+    ],
+)
+def test_what_is_there_is_found(named: dict[str, Any], mount: dict[str, Any]) -> None:
+    assert mounted(named, mount) == []
