@@ -179,10 +179,10 @@ def _called(thing: object) -> str:
 def _place(make: Callable[..., App]) -> str:
     """Where something that makes an app is written."""
     try:
-        file, line = inspect.getfile(make), inspect.getsourcelines(make)[1]
-    except (OSError, TypeError):
-        return APPS_FILE
-    return f"{Path(file).relative_to(HERE).as_posix()} line {line}"
+        file, line = Path(inspect.getfile(make)).relative_to(HERE), inspect.getsourcelines(make)[1]
+    except (OSError, TypeError, ValueError):
+        return APPS_FILE  # A part of Python's, or of a package.
+    return f"{file.as_posix()} line {line}"
 
 
 def _check_images(environment: Environment, apps: list[App]) -> None:
