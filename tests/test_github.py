@@ -52,6 +52,8 @@ def run(script: str, folder: Path, path: str, **environment: str) -> Ended:
 def test_each_job_may_do_what_it_is_for_and_no_more() -> None:
     assert {place: job["permissions"] for place, job in JOBS.items()} == {
         ("ci", "gate"): {"contents": "read"},
+        ("cluster", "node"): {"contents": "read"},
+        ("cluster", "docker"): {"contents": "read"},
         ("review", "compare"): {"contents": "read"},
         ("review", "comment"): {"pull-requests": "write"},
         ("review", "acknowledged"): {},
@@ -73,6 +75,7 @@ def test_workflows_start_where_a_fork_gets_no_secret() -> None:
     # YAML 1.1 reads the key `on` as true.
     starts = {name: loaded[True] for name, loaded in WORKFLOWS.items()}
     assert starts["ci"] == {"pull_request": None, "push": {"branches": ["main"]}}
+    assert starts["cluster"].keys() == {"pull_request", "push", "schedule", "workflow_dispatch"}
     # An edit of the text may acknowledge something.
     assert starts["review"] == {"pull_request": {"types": ["opened", "synchronize", "reopened", "edited"]}}
     assert starts["image"].keys() == {"workflow_dispatch"}
@@ -81,7 +84,7 @@ def test_workflows_start_where_a_fork_gets_no_secret() -> None:
 
 def test_a_newer_push_ends_the_older_run_and_a_release_is_never_cut_off() -> None:
     concurrency = {name: loaded["concurrency"] for name, loaded in WORKFLOWS.items()}
-    for name in ("ci", "review"):
+    for name in ("ci", "cluster", "review"):
         assert "github.event.pull_request.number" in concurrency[name]["group"]
         assert concurrency[name]["cancel-in-progress"] is True
     for name in ("image", "support"):
@@ -504,7 +507,7 @@ def test_the_page_links_to_what_is_there() -> None:
 def test_the_page_names_commands_that_are_there() -> None:
     assert set(re.findall(r"`make ([\w-]+)`", PAGE)) <= TARGETS
     named = re.findall(r"\./gw ([a-z][\w ./-]*[\w/])", PAGE)
-    assert {line.split()[0] for line in named} == {"review", "release", "promote", "image"}
+    assert {line.split()[0] for line in named} == {"up", "review", "release", "promote", "image"}
 
 
 def test_the_page_names_inputs_that_the_workflow_has() -> None:
