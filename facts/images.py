@@ -51,7 +51,7 @@ class Image:
         Raises:
             ValueError: it is no repository with a tag and, where it has one, a digest.
         """
-        match = REFERENCE.fullmatch(text)
+        match = REFERENCE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise ValueError(
                 f"the image {text} is none that can be pulled for certain: write REPOSITORY:TAG, and @sha256: with its "

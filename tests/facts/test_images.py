@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -264,7 +265,8 @@ def test_a_placeholder_is_left_out_where_no_digest_is_wanted() -> None:
 def test_an_image_is_written_down_where_it_runs_with_its_tag() -> None:
     for text in ("docker.io/team/wiki:1.0", f"registry:5000/wiki:1.0@{DIGEST}"):
         assert Image.parse(text).reference("registry.example.com") == text
-    for text in ("wiki", "wiki@sha256:00", "https://docker.io/wiki:1.0", "Wiki:1.0"):
+    wrong: tuple[Any, ...] = ("wiki", "wiki@sha256:00", "https://docker.io/wiki:1.0", "Wiki:1.0", 3, None)
+    for text in wrong:
         with pytest.raises(ValueError, match=f"the image {text} is none that can be pulled for certain: write REPOSIT"):
             Image.parse(text)
 
