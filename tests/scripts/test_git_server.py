@@ -59,6 +59,17 @@ def test_what_is_committed_in_a_clone_is_the_branch_whatever_it_is_called_there(
     assert server.revision == f"main@sha1:{git(clone, 'rev-parse', 'HEAD').strip()}"
 
 
+def test_a_clone_may_be_one_without_history(clone: Path, tmp_path: Path, node: Starts) -> None:
+    git(clone, "commit", "--quiet", "--all", "--message=Second")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{clone}", "shallow")
+    server = GitServer(tmp_path / "git", URL, "main")
+    server.serve(tmp_path / "shallow", cast(Node, node))
+    first = server.revision
+    (server.work / "new").write_text("new\n")
+    assert server.commit("Change") != first
+    assert published(server, "new") == "new\n"
+
+
 def test_a_change_is_published_and_can_be_taken_back(server: GitServer, clone: Path) -> None:
     first = server.revision
     (server.work / "file").write_text("changed\n")

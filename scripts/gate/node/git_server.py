@@ -50,7 +50,9 @@ class GitServer:
         """
         self.folder.mkdir(mode=0o755)
         self._git("init", "--quiet", "--bare", self._repository)
-        # The clone may be another user's.
+        # The clone may have no more than its last commit.
+        self._git("-C", self._repository, "config", "receive.shallowUpdate", "true")
+        # And it may be another user's.
         self._git("-C", clone, "push", "--quiet", self._repository, f"HEAD:refs/heads/{self.branch}", trusted=True)
         self._git("clone", "--quiet", "--branch", self.branch, self._repository, self.work)
         for name in ("host", "deploy"):
