@@ -145,6 +145,15 @@ def test_what_is_missing_is_named_as_one_command(everything: StandIns, monkeypat
         refuse_elsewhere()
 
 
+@pytest.mark.parametrize("file", ["docs/cluster.md", ".github/workflows/cluster.yml"])
+def test_what_must_be_installed_is_where_people_and_github_install_it(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8").replace("\\\n", " ")
+    named = {word for line in text.splitlines() if "apt-get install" in line for word in line.split()}
+    # These two are on every Debian and Ubuntu, and the client of SSH comes with its server.
+    there = {"mount", "util-linux", "openssh-client"}
+    assert {*PACKAGES.values(), "containernetworking-plugins"} - there <= named
+
+
 HOLD = """
 import subprocess, sys
 from pathlib import Path
