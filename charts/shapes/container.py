@@ -112,7 +112,8 @@ class Container:
     `arguments` take the place of the image's own.
 
     Raises:
-        ValueError: a port is one that it cannot have, a path is none, or it has a port and no way to be asked.
+        ValueError: a port is one that it cannot have, a path is none, it has a port and no way to be asked, or its
+            metrics are at a port that is not for HTTP.
     """
 
     name: ContainerName
@@ -133,6 +134,12 @@ class Container:
     def __post_init__(self) -> None:
         own = (Port(self.port),) if self.port is not None else ()
         object.__setattr__(self, "ports", (*own, *self.ports))
+        for port in self.ports:
+            if self.metrics and self.metrics.port == port.number and port.protocol not in WEB_PROTOCOLS[:2]:
+                raise ValueError(
+                    f"{self.name} has its metrics at port {port.number}, which is for {port.protocol}: Prometheus asks "
+                    "by HTTP, give them a port of their own, as in Metrics(9100)"
+                )
 
     @property
     def resources(self) -> Resources:

@@ -6,12 +6,15 @@ https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-e
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
 from synth.pods import containers, pod_spec
+from synth.quantity import as_quantity
+from synth.takes import amount_of
 from synth.tree import Object
 
 # Pairs of $ before it stand for one $ each, and an odd one makes it text.
@@ -113,6 +116,45 @@ def folders_of_data_are_mounted(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
+def memory_of_a_runtime_is_there(cluster: Cluster) -> Iterator[Violation]:
+    """A runtime that is told to take more than the container may is killed before it looks for what it can free."""
+    for item in cluster.workloads:
+        for container in containers(item.document):
+            limit = amount_of(((container.get("resources") or {}).get("limits") or {}).get("memory", 0))
+            for place, text in _settings(container):
+                for pattern, units in RUNTIMES:
+                    for number, unit in pattern.findall(text):
+                        if limit and Decimal(number) * units[unit.lower()] >= limit:
+                            yield Violation(
+                                item,
+                                f"has container {container['name']} with {number}{unit} of memory for its runtime in "
+                                f"{place}, but is killed at {as_quantity(limit, binary=True)}: leave some to the rest "
+                                "of the process, or raise the limit",
+                            )
+
+
+def _settings(container: Document) -> Iterator[tuple[str, str]]:
+    for variable in container.get("env", []):
+        name, value = variable["name"], str(variable.get("value", ""))
+        yield name, f"{name}={value}" if name == "GOMEMLIMIT" else value
+    for field in ("command", "args"):
+        yield f"its {field}", " ".join(map(str, container.get(field, [])))
+
+
+KIB = Decimal(1024)
+POWERS = {"": KIB**0, "k": KIB, "m": KIB**2, "g": KIB**3, "t": KIB**4}
+# https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html, https://nodejs.org/api/cli.html and
+# https://pkg.go.dev/runtime
+RUNTIMES = (
+    (re.compile(r"-Xmx(\d+)([kKmMgGtT]?)\b"), POWERS),
+    (re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)()"), {"": KIB**2}),
+    (
+        re.compile(r"^GOMEMLIMIT=(\d+)([KMGT]iB|B|)$"),
+        {**{f"{p}ib": v for p, v in POWERS.items() if p}, "b": KIB**0, "": KIB**0},
+    ),
+)
+
+
 def _volumes(item: Object) -> Mapping[str, str]:
     """The kind of each volume of a workload's pods by its name."""
     pod = pod_spec(item.document)
@@ -124,4 +166,8 @@ def _path(text: str) -> PurePosixPath:
     return PurePosixPath("/" + str(text).strip("/"))
 
 
-RULES: tuple[Rule, ...] = (variables_are_known_where_they_are_used, folders_of_data_are_mounted)
+RULES: tuple[Rule, ...] = (
+    variables_are_known_where_they_are_used,
+    folders_of_data_are_mounted,
+    memory_of_a_runtime_is_there,
+)

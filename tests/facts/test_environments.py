@@ -42,6 +42,12 @@ def test_a_cluster_of_k3d_runs_the_pinned_kubernetes_and_no_other() -> None:
     assert replace(PLAIN, context="plain", kubernetes="1.9").kubernetes == "1.9"
 
 
+@pytest.mark.parametrize("port", [80, 443])
+def test_a_gateway_has_its_own_ports_anyway(port: int) -> None:
+    with pytest.raises(ValueError, match=f"^plain: port {port} is one that every gateway has: leave it out of gateway"):
+        replace(PLAIN, gateway_ports=(5432, port))
+
+
 def test_a_size_is_that_of_the_tier_or_of_the_one_below() -> None:
     assert [tier.of(small=1, medium=2, full=3) for tier in Tier] == [1, 2, 3]
     assert [tier.of(small=1, full=3) for tier in Tier] == [1, 1, 3]

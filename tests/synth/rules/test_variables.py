@@ -83,3 +83,26 @@ def test_what_nobody_fills_in_or_mounts_gives_one_sentence(fields: dict[str, Any
 )
 def test_what_somebody_fills_in_or_the_image_has_is_left_alone(fields: dict[str, Any]) -> None:
     assert sentences(SETTINGS, **fields) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "given"),
+    [
+        ({"env": [set_to("GOMEMLIMIT", "512MiB")]}, "512MiB of memory for its runtime in GOMEMLIMIT"),
+        (
+            {"env": [set_to("JAVA_TOOL_OPTIONS", "-Xms64m -Xmx256m")]},
+            "256m of memory for its runtime in JAVA_TOOL_OPTIONS",
+        ),
+        (
+            {"env": [set_to("NODE_OPTIONS", "--max-old-space-size=300")]},
+            "300 of memory for its runtime in NODE_OPTIONS",
+        ),
+        ({"command": ["java", "-Xmx1g", "-jar", "wiki.jar"]}, "1g of memory for its runtime in its command"),
+        ({"env": [set_to("GOMEMLIMIT", "200MiB")]}, ""),
+        ({"env": [set_to("GOMEMLIMIT", "off")]}, ""),
+        ({"args": ["-Xmx200m", "--max-old-space-size=200"]}, ""),
+    ],
+)
+def test_a_runtime_takes_less_than_its_container_may(fields: dict[str, Any], given: str) -> None:
+    found = sentences(**fields)
+    assert [f"{given}, but is killed at 256Mi" in sentence for sentence in found] == ([True] if given else [])
