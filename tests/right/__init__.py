@@ -13,7 +13,6 @@ from pathlib import Path
 
 import yaml
 
-from charts import shapes
 from synth import ROOT
 from tests.ground import APPS_FILE, registered
 from tests.workshop import Workshop
@@ -177,6 +176,8 @@ def _steps(block: re.Match[str], frame: str) -> Iterator[Step]:
 
 def module(recipe: str, frame: str) -> str:
     """The page's module with a recipe in place of what stands below the first line of its `__init__`."""
+    from charts import shapes
+
     head, first, _ = re.split(r"^( +super\(\).*\n)", frame, maxsplit=1, flags=re.MULTILINE)
     imports, body = _apart(recipe)
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}

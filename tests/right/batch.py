@@ -21,11 +21,13 @@ import yaml
 
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER
 from synth import ROOT
+from synth.node import start
 from tests.right import Copied, Replaced, RightEdit, readmes_app, recipes
 from tests.workshop import Workshop
 
 BATCHES = 3
 INSTALLED = (".venv", "node_modules")
+MYPY = ".mypy_cache"
 ENVIRONMENTS, IMAGES = "facts/environments.py", "images.yaml"
 OWN = {
     "DOMAIN": "wiki.acme.test",
@@ -128,6 +130,9 @@ def copied(root: Path) -> Workshop:
             shutil.copy2(ROOT / name, root / name, follow_symlinks=False)
     for name in INSTALLED:
         (root / name).symlink_to(ROOT / name)
+    if (ROOT / MYPY).exists():
+        # What mypy knows of each file it keeps by what is in it.
+        shutil.copytree(ROOT / MYPY, root / MYPY)
     (root / ".cache").mkdir()
     for tool in (ROOT / ".cache").iterdir():
         # What a file says is of this project alone.
@@ -167,6 +172,7 @@ def passes(root: Path, apps: Sequence[RightEdit], changes: Sequence[Change]) -> 
 
 
 def main() -> int:
+    start()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1] if sys.argv[1:] else temporary)
         for number, (apps, changes) in enumerate(batches(), 1):
