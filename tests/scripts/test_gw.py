@@ -56,7 +56,7 @@ def test_a_relative_path_is_that_of_the_folder_that_it_is_given_in(desk: Desk) -
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    (call,) = desk.calls()
+    (call,) = desk.tools.calls()
     assert (ROOT / shlex.split(call)[-1]).resolve() == desk.checkout.resolve()
 
 
