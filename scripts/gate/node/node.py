@@ -251,8 +251,10 @@ class Node:
             *("--leader-elect=false", "--bind-address=127.0.0.1"),
         )
 
-    def enforce_policies(self, program: Path) -> None:
+    def enforce_policies(self, program: Path, addresses: Iterable[str]) -> None:
         """Let kube-router enforce NetworkPolicies from now on, as k3s does with the same code.
+
+        It is done when there are rules for each of these addresses of pods.
 
         Raises:
             ToolError: it does not.
@@ -266,7 +268,13 @@ class Node:
             *("--run-firewall", "--run-router=false", "--run-service-proxy=false", "--enable-ipv6=false"),
             "--health-port=0",
         )
-        self.wait("policies are enforced", lambda: "KUBE-POD-FW-" in _command("iptables-save"))
+        wanted = {f"-d {address}/32" for address in addresses}
+
+        def there() -> bool:
+            rules = [line for line in _command("iptables-save").splitlines() if "-j KUBE-POD-FW-" in line]
+            return all(any(address in rule for rule in rules) for address in wanted)
+
+        self.wait("policies are enforced", there)
 
     @property
     def certificate(self) -> Path:
