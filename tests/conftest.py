@@ -1,6 +1,7 @@
 """What the tests share: the pinned Node, and one compile of the platform for the whole session."""
 
 import gc
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.stand_ins import StandIns
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start cdk8s as the commands do, once in each process that runs tests; the one that hands them out runs none."""
+    # What a shell starts in the background ignores Ctrl-C, and hands that down; the commands are tried with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         start()
 

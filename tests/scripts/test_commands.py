@@ -218,8 +218,6 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # What a shell starts in the background does not hear Ctrl-C, nor do its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     end = time.monotonic() + 20
     while not (desk.tools.folder / "started").exists() and time.monotonic() < end:
