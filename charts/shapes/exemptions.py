@@ -16,6 +16,7 @@ class Exemption:
 ONE_POD = Exemption("it has one pod", kube_score="deployment-replicas")
 ONE_AT_A_TIME = Exemption("two pods at once would write to the same files", kube_score="deployment-strategy")
 SPREAD = Exemption("topologySpreadConstraints spread the pods", kube_score="deployment-has-host-podantiaffinity")
+SPREAD_SET = Exemption("topologySpreadConstraints spread the pods", kube_score="statefulset-has-host-podantiaffinity")
 ASKED_ALIKE = Exemption(
     "one answer is for both questions and liveness waits three times as long",
     kube_score="pod-probes-identical",

@@ -75,5 +75,5 @@ class StatefulSet(Workload):
 
     def exemptions(self) -> Iterator[Exemption]:
         if self._several:
-            yield exemptions.SPREAD
+            yield exemptions.SPREAD_SET
         yield from super().exemptions()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from charts.shapes import App, CronJob, Health, Pod, Port, Secret, WebApp, Worker
+from charts.shapes import App, CronJob, Health, Pod, Port, Replicas, Secret, StatefulSet, WebApp, Worker
 from facts.environments import Environment
 from facts.images import Image
 from tests.charts.shapes.app import IMAGE, Filled, compiled, container, pod
@@ -49,6 +49,14 @@ def test_one_check_for_both_questions_is_told_where_the_linter_sees_it(
     make: Callable[[App], object], *, alike: bool
 ) -> None:
     assert (ALIKE in told(make)) == alike
+
+
+def test_several_pods_are_spread_and_the_linter_has_a_rule_of_its_own_for_each_kind() -> None:
+    store = Pod(container(ports=[Port(5432, "tcp-store")]))
+    rules = told(lambda app: StatefulSet(app, "blog", pod=store, replicas=2), workload="StatefulSet/blog")
+    assert [rule for rule in rules if "antiaffinity" in rule] == ["statefulset-has-host-podantiaffinity"]
+    rules = told(lambda app: WebApp(app, host="blog", pod=pod(), replicas=Replicas(2)))
+    assert [rule for rule in rules if "antiaffinity" in rule] == ["deployment-has-host-podantiaffinity"]
 
 
 def test_a_job_is_asked_nothing() -> None:
