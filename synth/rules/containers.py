@@ -13,7 +13,7 @@ OF_ISTIO = ("istio-init", "istio-proxy", "istio-validation")
 """What Istio's injection adds to a pod: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/"""
 OF_THE_PROXY = "sidecar.istio.io/userVolumeMount"
 """Says what Istio's proxy mounts of a pod's volumes."""
-OF_THE_CONTAINER = ("/", "/dev", "/proc", "/sys")
+OF_THE_CONTAINER = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 """Without its own files there a container does not start."""
 
 
@@ -57,6 +57,8 @@ def _check_container(container: Document) -> Iterator[str]:
         yield f"has container {name} with image {image!r}, which is not an image: registry.example.com/app:1.2 is one"
     elif "@" not in image and ":" not in image.rpartition("/")[2]:
         yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
+    if not container.get("workingDir", "/").startswith("/"):
+        yield f"has container {name} with workingDir {container['workingDir']!r}: a folder begins with /"
     for variable in container.get("env", []):
         if not VARIABLE.fullmatch(variable["name"]):
             yield (
@@ -69,6 +71,19 @@ def _check_container(container: Document) -> Iterator[str]:
                 f"has container {name} with the port name {port['name']!r}: use at most 15 lower case letters, digits "
                 "and -, one of them a letter"
             )
+    yield from _check_mounts(container)
+    for what, names in (
+        ("port name", (port.get("name") for port in container.get("ports", []))),
+        ("port", (f"{port.number}/{port.protocol}" for port in declared([container]))),
+        ("environment variable", (variable["name"] for variable in container.get("env", []))),
+        ("mount path", (_folder(mount["mountPath"]) for mount in container.get("volumeMounts", []))),
+    ):
+        for twice in _repeated(names):
+            yield f"has container {name} with the {what} {twice} twice: keep one"
+
+
+def _check_mounts(container: Document) -> Iterator[str]:
+    name = container["name"]
     for mount in container.get("volumeMounts", []):
         path = str(mount["mountPath"])
         if not path.startswith("/") or ":" in path:
@@ -78,14 +93,6 @@ def _check_container(container: Document) -> Iterator[str]:
         inside = str(mount.get("subPath", ""))
         if inside.startswith("/") or ".." in inside.split("/"):
             yield f"mounts {inside!r} of volume {mount['name']} in container {name}: a subPath begins at its root"
-    for what, names in (
-        ("port name", (port.get("name") for port in container.get("ports", []))),
-        ("port", (f"{port.number}/{port.protocol}" for port in declared([container]))),
-        ("environment variable", (variable["name"] for variable in container.get("env", []))),
-        ("mount path", (_folder(mount["mountPath"]) for mount in container.get("volumeMounts", []))),
-    ):
-        for twice in _repeated(names):
-            yield f"has container {name} with the {what} {twice} twice: keep one"
 
 
 def _folder(path: str) -> str:

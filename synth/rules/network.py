@@ -186,6 +186,12 @@ def _problems_of_open_ports(cluster: Cluster, policy: Object, rule: Document) ->
 def pods_in_the_mesh_reach_it(cluster: Cluster) -> Iterator[Violation]:
     """A pod with a sidecar that may not ask DNS or istiod never gets ready."""
     for item in cluster.workloads:
+        if cluster.has_sidecar(item) and pod_spec(item.document).get("dnsPolicy") == "Default":
+            yield Violation(
+                item,
+                "has a sidecar that asks its node's DNS, which knows no Service of the cluster, not istiod's either: "
+                "leave dnsPolicy out",
+            )
         policies = closing(cluster, item, "Egress")
         if not policies or not cluster.has_sidecar(item):
             continue

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from synth.cluster import Cluster, Provided, Rule, Violation, shown
 from synth.manifest import Document
 from synth.mesh import SPOKEN
-from synth.pods import containers, port_names
+from synth.pods import Port, containers, declared, port_names
 from synth.tree import Object
 
 
@@ -33,6 +33,18 @@ def services_reach_one_workload(cluster: Cluster) -> Iterator[Violation]:
                     f"sends port {port['port']} to target port {target}, but the pods of {targets[0]} offer "
                     f"{', '.join(map(str, offered)) or 'none'}",
                 )
+            elif not any(_is_for(port, own) for own in declared(containers(targets[0].document))):
+                yield Violation(
+                    item,
+                    f"sends port {port['port']}/{port.get('protocol', 'TCP')} to target port {target}, which the pods "
+                    f"of {targets[0]} have for another protocol: let the two agree",
+                )
+
+
+def _is_for(port: Document, own: Port) -> bool:
+    """Whether a Service's port leads to a port of pods, protocol and all."""
+    target = port.get("targetPort", port["port"])
+    return target in (own.number, own.name) and port.get("protocol", "TCP") == own.protocol
 
 
 def who_names_a_service_finds_it(cluster: Cluster) -> Iterator[Violation]:

@@ -130,3 +130,17 @@ def test_a_volume_for_scratch_is_written_to(volume: Any, mount: Any, told: list[
     found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert len(found) == len(told)
     assert all(sentence.startswith(start) for sentence, start in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize(("folder", "told"), [("app", 1), ("/app", 0)])
+def test_a_command_runs_in_a_folder(folder: str, told: int) -> None:
+    found = problems(f"{CONTAINER}/workingDir", folder)
+    assert len(found) == told
+    assert all("has container wiki with workingDir 'app': a folder begins with /" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize(("path", "told"), [("/etc", 1), ("/usr/", 1), ("/etc/wiki", 0), ("/run", 0)])
+def test_what_an_image_starts_with_is_not_mounted_over(path: str, told: int) -> None:
+    found = problems(f"{CONTAINER}/volumeMounts/0/mountPath", path)
+    assert len(found) == told
+    assert all(f"mounts volume pages over {path} in container wiki: choose a folder" in sentence for sentence in found)

@@ -119,6 +119,18 @@ def test_a_sidecar_that_cannot_reach_the_mesh_gives_its_sentence(ports: list[Doc
     assert sentences(with_sidecars(*ports)) == [f"{told} {what} in a NetworkPolicy" for what in missing]
 
 
+@pytest.mark.parametrize(("given", "told"), [("Default", 1), ("ClusterFirst", 0)])
+def test_a_sidecar_asks_the_dns_of_the_cluster(given: str, told: int) -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    put(find(documents, "Deployment"), "spec/template/spec/dnsPolicy", given)
+    found = sentences(documents)
+    assert len(found) == told
+    assert all("has a sidecar that asks its node's DNS, which knows no Service" in sentence for sentence in found)
+    unmeshed = environment()
+    put(find(unmeshed, "Deployment"), "spec/template/spec/dnsPolicy", given)
+    assert sentences(unmeshed) == []
+
+
 @pytest.mark.parametrize(
     "ports", [({"port": 5353, "protocol": "UDP"}, ISTIOD), (DNS, {"port": 1, "endPort": 65535}), ({}, DNS)]
 )

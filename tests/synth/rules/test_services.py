@@ -43,3 +43,12 @@ def test_a_word_that_is_like_a_protocol_gives_its_sentence(port: dict[str, str],
 )
 def test_any_other_word_istio_has_to_guess_from(port: dict[str, str]) -> None:
     assert sentences(**port) == []
+
+
+@pytest.mark.parametrize(("protocol", "told"), [("UDP", 1), ("TCP", 0)])
+def test_a_port_leads_to_one_of_its_protocol(protocol: str, told: int) -> None:
+    found = sentences(protocol=protocol)
+    assert len(found) == told
+    assert all(
+        "sends port 80/UDP to target port http, which the pods of Deployment wiki have for another" in f for f in found
+    )
