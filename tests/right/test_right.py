@@ -18,6 +18,8 @@ from tests.workshop import Workshop
 
 EDITS = [readmes_app(), *recipes(), *written_down()]
 MINOR = kubernetes_minor()
+FEW = 5
+"""Of so many edits one is tried among the fast tests."""
 MANY = 40
 """So many right edits of a first month were named when the corpus began."""
 
@@ -57,9 +59,12 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     return Judged(ground(tmp_path_factory.mktemp("right")))
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit.name))
-def test_it_compiles_and_what_it_gives_is_as_every_app(judged: Judged, edit: RightEdit) -> None:
-    """What is said of the apps alone is tried in the environment that asks most of them, all else in all."""
+@pytest.mark.parametrize("edit", EDITS[::FEW], ids=lambda edit: str(edit.name))
+def test_some_of_them_compile_and_what_they_give_is_as_every_app(judged: Judged, edit: RightEdit) -> None:
+    """What is said of the apps alone is tried in the environment that asks most of them, all else in all.
+
+    All are tried below, among the slow tests.
+    """
     apps_alone = all(step.file.startswith("charts/") for step in edit.steps)
     judged.compiles(edit, ["production"] if apps_alone else ())
 
