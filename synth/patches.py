@@ -29,8 +29,8 @@ class Typed(Exception):  # noqa: N818, nobody is to see it
 class Patch:
     """One operation on an object, and the line of the chart that asks for it.
 
-    `target` is an object of cdk8s, `given` the operation as cdk8s has it; or the object's apiVersion, kind, name and
-    namespace, and None.
+    `target` is an object of cdk8s, `given` the operation as cdk8s has it; or the object's apiVersion, kind and name,
+    and None.
     """
 
     target: Any
@@ -50,10 +50,11 @@ class Patch:
         target, operation = self.target, self.operation
         if not isinstance(target, tuple):
             target = target.api_version, target.kind, target.name, target.metadata.namespace
-        _, kind, name, _ = target
+        _, kind, name, *_ = target
         for document in documents:
             metadata = document["metadata"]
-            if target == (document["apiVersion"], document["kind"], metadata.get("name"), metadata.get("namespace")):
+            known = document["apiVersion"], document["kind"], metadata.get("name"), metadata.get("namespace")
+            if known[: len(target)] == target:
                 break
         else:
             raise DefinitionError(f"{kind} {name} is patched and not written: leave out the patch ({self.place})")
@@ -80,8 +81,8 @@ def take_over() -> None:
     cdk8s.App.synth = _handing_over(cdk8s.App.synth, cdk8s.ApiObject.add_json_patch.__wrapped__)
 
 
-def write(chart: Any, target: tuple[str, str, str, str], path: str, value: object) -> None:
-    """Add a value to what is written of an object, which has to have this apiVersion, kind, name and namespace.
+def write(chart: Any, target: tuple[str, str, str], path: str, value: object) -> None:
+    """Add a value to what is written of the one object of the chart with this apiVersion, kind and name.
 
     It is for the shapes, and costs nothing of the pace that asking cdk8s costs; in cdk8s's own output it is not.
     """

@@ -179,7 +179,7 @@ class Workload:
         Kubernetes sleeps itself, so that the image needs no `sleep`; the typed classes do not know of that.
         https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
         """
-        target = ("apps/v1", kind, self.name, self.app.name)
+        target = ("apps/v1", kind, self.name)
         hook = {"preStop": {"sleep": {"seconds": self.pod.drain_seconds}}}
         for index, _ in enumerate(self.pod.containers if self.pod.drain_seconds else ()):
             write(self.app, target, f"/spec/template/spec/containers/{index}/lifecycle", hook)
