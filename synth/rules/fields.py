@@ -61,6 +61,8 @@ LARGEST = {
 """What no container can have, with what may have been meant."""
 DATA_MAPS = frozenset({"labels", "matchLabels", "annotations", "data", "stringData"})
 PORT_NUMBERS = range(1, 65536)
+PORTS = frozenset(PORT_FIELDS)
+AMOUNTS = frozenset({"sizeLimit", "requests", "limits", *QUANTITY_MAPS})
 HIGHEST_PRIORITY = 1_000_000_000
 """Of a PriorityClass that is not the cluster's own: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/"""
 
@@ -79,10 +81,14 @@ def check_fields(subject: Object) -> Iterator[str]:
         return
     mappings = list(_mappings(document, ""))
     for path, mapping in mappings:
-        yield from check_metadata(mapping, path)
-        yield from _check_ports(mapping, path)
-        yield from _check_quantities(mapping, path)
-        yield from _check_limits(mapping, path)
+        # Most have nothing of either: to ask for that first halves the time.
+        if not DATA_MAPS.isdisjoint(mapping):
+            yield from check_metadata(mapping, path)
+        if not PORTS.isdisjoint(mapping):
+            yield from _check_ports(mapping, path)
+        if not AMOUNTS.isdisjoint(mapping):
+            yield from _check_quantities(mapping, path)
+            yield from _check_limits(mapping, path)
         if subject.kind in TIMED:
             yield from _check_durations(mapping, path)
     yield from _check_hosts(subject)

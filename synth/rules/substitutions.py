@@ -56,8 +56,9 @@ def _applied(cluster: Cluster) -> Iterator[tuple[Object, list[Object]]]:
     """Kustomizations and what each applies, but for the one with Flux's own components, which no chart makes."""
     for item in cluster.of("Kustomization"):
         path = PurePosixPath(item.spec.get("path", "."))
-        if item.group == GROUP and not PurePosixPath(item.path).is_relative_to(path):
-            yield item, [other for other in cluster.objects if PurePosixPath(other.path).is_relative_to(path)]
+        below = "" if path == PurePosixPath() else f"{path}/"
+        if item.group == GROUP and not item.path.startswith(below):
+            yield item, [other for other in cluster.objects if other.path.startswith(below)]
 
 
 def _is_target(target: Document, item: Object) -> bool:
