@@ -87,7 +87,7 @@ def start() -> None:
             _start_beside()
             _remember_types()
             _annotate_later("cdk8s_plus_27.k8s")
-        for package in ("cdk8s", "cdk8s_plus_27"):
+        for package in ("cdk8s", "cdk8s_plus_27", "jsonpatch"):
             import_module(package)
         take_over()
     except ModuleNotFoundError as error:
