@@ -69,6 +69,12 @@ FLUX_KEY = Provided("Secret", SYNC_NAME, by="`flux bootstrap`", namespace=FLUX_S
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 """Annotation of what Flux does not delete when it leaves Git: data, and the namespace that holds it."""
 
+MADE_ANEW = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
+"""Annotation of what Flux deletes and makes anew where it cannot be changed.
+
+https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
+"""
+
 EVERYWHERE = (
     *(Provided("Namespace", name, by="Kubernetes") for name in ("default", "kube-public", "kube-node-lease")),
     KUBE_SYSTEM,

@@ -9,16 +9,13 @@ from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
 from charts.shapes.schedule import DAY, check_schedule, period
 from charts.shapes.workload import Workload
+from facts.provided import MADE_ANEW
 from synth.forms import formed, named, within
 from synth.names import LABEL
 
 LONGEST_RUN = 3600
 """How many seconds a run may take that says nothing."""
 WEEK = 7 * 24 * 3600
-
-# https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
-MADE_ANEW = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
-"""Annotation of what Flux deletes and makes anew where it cannot be changed."""
 
 # A job is called after its CronJob and the time, in 63 characters:
 # https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/

@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
 import click
 
@@ -93,15 +93,29 @@ def _top(path: str) -> str:
     return Path(path).relative_to(ROOT).parts[0]
 
 
-class Compiler:
-    """A warm process that compiles, and another one when it has ended, failed, or does not answer."""
+class _Helper:
+    """A process that runs as long as `watch` does, or until it is started again."""
 
-    def __enter__(self) -> "Compiler":
+    def __enter__(self) -> Self:
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def start_again(self) -> None:
+        self.stop()
+        self._start()
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+class Compiler(_Helper):
+    """A warm process that compiles, and another one when it has ended, failed, or does not answer."""
 
     def _start(self) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
@@ -127,10 +141,6 @@ class Compiler:
             # What could not be sent any more is nothing to say.
             with suppress(OSError):
                 file.close()
-
-    def start_again(self) -> None:
-        self.stop()
-        self._start()
 
     def rest(self) -> None:
         """Nothing is wanted just now: a good time to start again what has become large."""
@@ -179,15 +189,8 @@ class Compiler:
         return text.decode(errors="replace")
 
 
-class Server:
+class Server(_Helper):
     """A process that asks an API server about what changes in deploy/, where one is built; nobody waits for it."""
-
-    def __enter__(self) -> "Server":
-        self._start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -201,17 +204,12 @@ class Server:
         )
         threading.Thread(target=_show, args=(self._process.stdout,), daemon=True).start()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         # The server ends with who started it.
         self._process.kill()
         self._process.wait()
         with suppress(OSError):
             cast(IO[str], self._process.stdin).close()
-
-    def start_again(self) -> None:
-        """Read anew which Kubernetes there is, and what asks."""
-        self._stop()
-        self._start()
 
     def ask(self) -> None:
         """What it refuses is shown when it has answered. A process that has ended is left alone until a new start."""

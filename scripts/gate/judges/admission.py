@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from facts.environments import ENVIRONMENTS, K3D, Environment
-from facts.provided import provided
+from facts.provided import MADE_ANEW, provided
 from scripts.definition.committed import ACCEPTED_FILE, BASES, Files, acceptances, bases, files_here, files_of, left
 from scripts.gate import kubernetes as built
 from scripts.gate.api_server import Answer, ApiServer, running
 from scripts.gate.judges.controllers import made_of
 from scripts.gate.judges.judging import Findings, Remark
-from scripts.gate.judges.reconciliation import FORCED, Applied, Identity, Reconciliation, Step
+from scripts.gate.judges.reconciliation import Applied, Identity, Reconciliation, Step
 from synth import ToolError
 from synth.changes import Hazard, Risk, hazards
 from synth.changes.acceptances import Acceptance, place
@@ -212,7 +212,7 @@ def _stuck(
         for step, item in taken
         if was.get(item.identity, item.document) != item.document
         and not step.forced
-        and not FORCED.items() <= (item.document["metadata"].get("annotations") or {}).items()
+        and not MADE_ANEW.items() <= (item.document["metadata"].get("annotations") or {}).items()
     ]
     if not changed:
         return {}

@@ -18,8 +18,6 @@ Files = Mapping[str, str]
 
 GENERATED = re.compile(r"^# Generated from (\S+) by ", re.MULTILINE)
 FLUX_KIND = ("kustomize.toolkit.fluxcd.io", "Kustomization")
-FORCED = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
-"""The annotation of what Flux makes anew where the server refuses to change it."""
 
 # What Flux applies first of a Kustomization, each stage before the next: github.com/fluxcd/pkg/ssa, ApplyAllStaged.
 DEFINITIONS = ("CustomResourceDefinition", "Namespace", "ClusterRole")
