@@ -208,8 +208,8 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
     marks = f"mark = lambda name: open({str(desk.tools.folder)!r} + '/' + name, 'w').close()"
     desk.tools.put(
         "docker",
-        f"{marks}\nmark('started')\n"
-        "try: time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
+        f"{marks}\n"
+        "try:\n    mark('started')\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts", "image", "build"],

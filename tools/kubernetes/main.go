@@ -18,6 +18,8 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"os/exec"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -73,9 +75,21 @@ func main() {
 	if !errors.Is(err, io.EOF) {
 		fail(err)
 	}
-	if folder, err := os.Getwd(); err == nil {
-		_ = os.RemoveAll(folder)
+	fail(remove())
+}
+
+// remove turns this process into one that removes the folder: no part of the control plane is left that could write to
+// it meanwhile, or miss what is gone and end the process half-way.
+func remove() error {
+	folder, err := os.Getwd()
+	if err != nil {
+		return err
 	}
+	program, err := exec.LookPath("rm")
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(program, []string{"rm", "-rf", folder}, os.Environ())
 }
 
 func fail(err error) {
