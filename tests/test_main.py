@@ -143,6 +143,7 @@ def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(workshop: Work
     assert "type: RollingUpdate" in deployment
 
 
+@pytest.mark.slow
 def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: Workshop) -> None:
     workshop.edit("charts/shapes/workload.py", "enable_service_links=", "enable_service_link=")
     ended = workshop.synth()
@@ -256,6 +257,7 @@ def test_a_missing_cdk8s_is_named(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_cdk8s_synth_publishes_and_leaves_its_own_output_in_dist(workshop: Workshop) -> None:
     before = workshop.deployed()
     (workshop.root / "deploy/apps/graphwiki/pvc.yaml").unlink()
@@ -276,6 +278,7 @@ def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Worksh
     assert "    at " not in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["deploy", "./deploy/apps", ".", "charts"])
 def test_cdk8s_synth_refuses_to_empty_anything_but_dist(workshop: Workshop, output: str) -> None:
     before = workshop.deployed()

@@ -116,7 +116,14 @@ def running(variables: dict[str, str], folder: Path) -> Iterator[Running]:
         server.wait(10)
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS, ids=lambda environment: environment.name)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(environment, marks=() if environment is ENVIRONMENTS[-1] else pytest.mark.slow)
+        for environment in ENVIRONMENTS
+    ],
+    ids=lambda environment: environment.name,
+)
 def wiki(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The wiki as an environment's committed Deployment starts it."""
     environment: Environment = request.param

@@ -209,7 +209,8 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
     desk.tools.put(
         "docker",
         f"{marks}\n"
-        "try:\n    mark('started')\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
+        "try:\n    mark('started')\n    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts", "image", "build"],

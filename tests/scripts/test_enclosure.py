@@ -171,6 +171,7 @@ may_have_namespaces = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @may_have_namespaces
 class TestRun:
     """What runs in the namespaces ends with who started it, however that ends."""

@@ -13,6 +13,8 @@ from scripts.gate.node.node import Node
 
 URL = "ssh://git@git.example.com:2222/team/platform.git"
 
+pytestmark = pytest.mark.slow
+
 
 class Starts:
     """A node that remembers what it is told to run."""

@@ -92,6 +92,7 @@ def test_the_apps_are_those_of_the_environment_that_is_named(environment: object
     assert set(offered) == {app.name for app in deployed(chosen).apps}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_gets_the_folder_and_the_function(shell: str, tmp_path: Path) -> None:
     ended = bash(f"{shlex.quote(str(GW))} completion {shell}", tmp_path)

@@ -82,6 +82,7 @@ class TestRelease:
         assert ended.err.splitlines()[:2] == [f"  changed    {PAGE}", f"  changed    {WIKI}"]
         assert scripts(workshop, "check").code == 0
 
+    @pytest.mark.slow
     def test_a_digest_becomes_a_line_and_goes_with_a_release_without_one(self, workshop: Workshop) -> None:
         text = images_file(workshop)
         assert scripts(workshop, "release", "graphwiki", f"1.4.0@{DIGEST}", "--env", "staging").code == 0
@@ -101,6 +102,7 @@ class TestRelease:
         image = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4\n"
         assert image in (workshop.root / WIKI).read_text("utf-8")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("tag", ["1.30", "1e3"])
     def test_what_it_writes_renovate_finds_and_raises(self, workshop: Workshop, tag: str) -> None:
         assert scripts(workshop, "release", "test-app", f"{tag}@{DIGEST}", "--env", "staging").code == 0

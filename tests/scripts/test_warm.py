@@ -43,6 +43,7 @@ def workshop(kept: Kept) -> Iterator[Workshop]:
     kept.put_back()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_is_left_of_one_compile_for_the_next(workshop: Workshop, end: str) -> None:
     start()

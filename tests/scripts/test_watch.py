@@ -98,6 +98,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_what_changes_in_deploy_is_shown(watch: Watch) -> None:
     before = watch.workshop.deployed()
     text = watch.text("facts/environments.py")

@@ -103,6 +103,7 @@ def test_a_chart_that_writes_itself_down_is_asked() -> None:
     assert ahead(lambda: list(to_json([OwnJson(App(), "own")]))) == [["own"]]
 
 
+@pytest.mark.slow
 def test_more_than_fits_between_the_two_blocks_neither() -> None:
     def work() -> int:
         chart = Chart(App(), "chart")
@@ -128,6 +129,7 @@ except RuntimeError as error:
 """
 
 
+@pytest.mark.slow
 def test_nor_do_long_answers_that_say_what_is_wrong() -> None:
     """In a process of its own, which can be ended where the two wait for each other."""
     before = "from synth.node import start; start()"
@@ -142,6 +144,7 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "_cores", lambda: 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 def test_works_beside_each_other_give_what_they_give_one_by_one() -> None:
     here = os.getpid()
@@ -153,6 +156,7 @@ def test_works_beside_each_other_give_what_they_give_one_by_one() -> None:
     assert service() == ahead(service)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_what_goes_wrong_beside_is_raised_here_by_its_line(place: int) -> None:
@@ -165,6 +169,7 @@ def test_what_goes_wrong_beside_is_raised_here_by_its_line(place: int) -> None:
     assert ahead(service) == service()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 @pytest.mark.parametrize("ends", [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: os._exit(0)])
 def test_a_process_that_ends_is_done_without(ends: Callable[[], None]) -> None:
@@ -178,12 +183,14 @@ def test_a_process_that_ends_is_done_without(ends: Callable[[], None]) -> None:
     assert side_by_side([work, work]) == [service(), service()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 def test_what_cannot_be_sent_is_made_here() -> None:
     made = side_by_side([lambda: None, lambda: lambda: "a function has no place in a pickle"])
     assert made[1] is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 def test_what_is_read_beside_counts_as_read(tmp_path: Path) -> None:
     file = tmp_path / "a.conf"
@@ -193,6 +200,7 @@ def test_what_is_read_beside_counts_as_read(tmp_path: Path) -> None:
     assert str(file) in seen().opened
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 def test_no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
@@ -233,6 +241,7 @@ for work in (lambda: node.ahead(service), service):
 """
 
 
+@pytest.mark.slow
 def test_a_killed_node_is_a_sentence_and_can_be_started_again() -> None:
     """In a process of its own: what charts have made and kept in this one is known to its Node alone."""
     ended = Workshop(ROOT).run(sys.executable, "-c", KILLED)
@@ -311,6 +320,7 @@ def test_this_process_runs_as_the_commands_do() -> None:
     assert import_module("jsii._runtime").kernel.provider._process is node._node
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cores")
 def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time by charts that have made nothing yet, as the commands do; and nothing is done a second time here."""
@@ -337,7 +347,8 @@ def test_many_apps_are_compiled_beside_each_other_to_the_same(tmp_path: Path, mo
     assert {folder.name for folder in tmp_path.iterdir()} == names
 
 
-@pytest.mark.parametrize("cold", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["warm", "cold"])
+@pytest.mark.slow
+@pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
 @pytest.mark.parametrize("end", ["pass", "os._exit(0)"], ids=["in order", "at once"])
 def test_an_end_right_after_the_start_is_quiet(tmp_path: Path, end: str, *, cold: bool) -> None:
     """The end of Node too, which says what it says before the pipe to here is closed."""

@@ -364,6 +364,7 @@ def heals(root: Path, begin: Callable[[], None], then: Tree) -> bool:
     return True
 
 
+@pytest.mark.slow
 @FORKS
 @pytest.mark.parametrize("then", [NEW, OLD], ids=["the same once more", "what there was before"])
 def test_a_publish_that_is_killed_before_any_operation_is_healed_by_the_next(tmp_path: Path, then: Tree) -> None:
@@ -373,6 +374,7 @@ def test_a_publish_that_is_killed_before_any_operation_is_healed_by_the_next(tmp
     assert number > 2 * len(NEW.files)
 
 
+@pytest.mark.slow
 @FORKS
 @pytest.mark.parametrize("then", [NEW, OLD], ids=["the same once more", "what there was before"])
 def test_a_publish_that_is_killed_within_a_write_is_healed_by_the_next(tmp_path: Path, then: Tree) -> None:

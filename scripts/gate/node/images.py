@@ -189,7 +189,7 @@ class Registry:
                 pass
 
         with ThreadingHTTPServer((address, port), Handler) as server:
-            Thread(target=server.serve_forever, daemon=True).start()
+            Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             try:
                 yield server.server_port
             finally:
