@@ -1,13 +1,15 @@
 """All of it together: the platform, every app and Flux, for every environment."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 from typing import Any
 
 from cdk8s import App as CompiledApp
+from cdk8s import Chart
 
 from charts.apps import APPS
 from charts.flux.system import FluxSystem
@@ -16,7 +18,7 @@ from charts.platform.gateway import IngressGateway
 from charts.platform.mesh import Mesh
 from charts.platform.priorities import Priorities
 from charts.platform.rancher import RancherRoute
-from charts.shapes.app import App, connect, made_in
+from charts.shapes.app import App, connect
 from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images
 from facts.layout import FLUX_FOLDER
@@ -152,9 +154,9 @@ def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
         raise DefinitionError(
             f"{APPS_FILE}: {_called(make)} is in APPS and is no app: name a class that derives from App, without quotes"
         )
-    before = len(made_in(root))
     try:
-        app = make(root, environment)
+        with _charts() as made:
+            app = make(root, environment)
     except Exception as error:
         if explained(error, HERE):
             raise
@@ -164,12 +166,35 @@ def _made(make: Any, root: CompiledApp, environment: Environment) -> App:
         ) from error
     if not isinstance(app, App):
         raise DefinitionError(f"{_called(make)} gives {_called(app)}, which is no app: return one ({_place(make)})")
-    if others := [other.name for other in made_in(root)[before:] if other is not app]:
-        raise DefinitionError(
-            f"{_called(make)} makes another app, {', '.join(others)}, which would not be compiled: give it a class of "
-            f"its own in APPS ({_place(make)})"
-        )
+    for name, chart in made.items():
+        if isinstance(chart, App) and chart is not app:
+            raise DefinitionError(
+                f"{_called(make)} makes another app, {name}, which would not be compiled: give it a class of its own "
+                f"in APPS ({_place(make)})"
+            )
+        if chart is not app:
+            raise DefinitionError(
+                f"{_called(make)} makes another chart, {name}, which would not be compiled: put what is in it into the "
+                f"app itself ({_place(make)})"
+            )
     return app
+
+
+@contextmanager
+def _charts() -> Iterator[dict[str, Chart]]:
+    """The charts that are made meanwhile, by their ids; asking cdk8s for them would wait for Node."""
+    made: dict[str, Chart] = {}
+    init = Chart.__init__
+
+    def noted(chart: Chart, scope: Any, id: str, *given: Any, **options: Any) -> None:  # noqa: A002
+        init(chart, scope, id, *given, **options)
+        made[id] = chart
+
+    Chart.__init__ = noted  # type: ignore[method-assign, assignment]
+    try:
+        yield made
+    finally:
+        Chart.__init__ = init  # type: ignore[method-assign]
 
 
 def _called(thing: object) -> str:

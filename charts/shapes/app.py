@@ -40,9 +40,6 @@ AppName = Annotated[
     ),
 ]
 
-MADE = "_apps"
-"""What a scope remembers of the apps that are made in it."""
-
 ROLLOUT_FACTOR = 3
 """The quota is for so many times the pods at full scale: pods that end still count, those that a rollout replaces, and
 those that the one before it has replaced where it is followed at once."""
@@ -64,7 +61,6 @@ class App(Chart):
                 f"app {name} is made within another app and would not be compiled: give it a class of its own in APPS"
             )
         super().__init__(scope, name)
-        vars(scope).setdefault(MADE, []).append(self)
         self.name = name
         self.environment = environment
         self.app_labels = {NAME_LABEL: name}
@@ -155,11 +151,6 @@ class App(Chart):
             max=quantities(most),
         )
         k8s.KubeLimitRange(self, "limits", metadata=self.metadata(self.name), spec=k8s.LimitRangeSpec(limits=[each]))
-
-
-def made_in(scope: Construct) -> list[App]:
-    """The apps that were made in a scope, without asking Node."""
-    return list(vars(scope).get(MADE, []))
 
 
 def connect(apps: Sequence[App]) -> None:
