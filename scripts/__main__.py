@@ -72,7 +72,7 @@ def execute(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        click.echo("interrupted: the same command again continues from where it is", err=True)
+        click.echo("interrupted: the same command can be run again", err=True)
         return INTERRUPTED
     except options.Declined:
         click.echo("nothing more was done", err=True)

@@ -228,7 +228,7 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
     _, said = process.communicate(timeout=20)
     assert (desk.tools.folder / "tidied").exists()
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "interrupted: the same command again continues from where it is"
+    assert said.splitlines()[-1] == "interrupted: the same command can be run again"
 
 
 @pytest.mark.parametrize("target", ["graphwiki", "graphwiki:1.0", "registry.example.com/graphwiki:latest", "a b/c:1"])
