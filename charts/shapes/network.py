@@ -19,6 +19,8 @@ EVERY_ADDRESS = "0.0.0.0/0"
 PRIVATE_ADDRESSES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where a cluster's own pods, Services and nodes are: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
 
+NARROW = 8
+"""How many bits of a network are given at least: nobody was ever given more addresses than these."""
 
 PRIVATE = (".corp", ".home", ".home.arpa", ".internal", ".intranet", ".lan", ".local", ".private")
 """How names end that have no public address: https://www.rfc-editor.org/rfc/rfc6762#appendix-G, .internal by ICANN."""
@@ -69,9 +71,16 @@ class Outside:
             )
         for address in self.addresses:
             try:
-                ip_network(address)
+                network = ip_network(address)
             except ValueError:
                 raise ValueError(f"address {address!r} outside is none: 203.0.113.0/24 is one") from None
+            if network.is_loopback or network.is_multicast:
+                raise ValueError(f"address {address!r} outside is no server's elsewhere: 203.0.113.0/24 is one")
+            if network.prefixlen < NARROW:
+                raise ValueError(
+                    f"address {address!r} outside is nearly everybody: name the networks that are meant, as in "
+                    'Outside(addresses=["203.0.113.0/24"], port=5432, protocol="TCP"), or a host'
+                )
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ A sentence says where a secret is, and never what it is: it ends up in logs.
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from synth.manifest import Document
 from synth.pods import containers
@@ -14,6 +15,19 @@ NAMES = re.compile(
 )
 # A switch, or a value that Kubernetes takes from another variable, is not a secret, whatever its name.
 HARMLESS = re.compile(r"|true|false|yes|no|on|off|\$\([-._A-Za-z0-9]+\)", re.IGNORECASE)
+
+# What files of configuration call a secret, in snake_case, kebab-case or camelCase. A name of a Secret is none.
+SETTINGS = re.compile(
+    r"(?m)^[ \t{,]*[\"']?([\w.-]*?(?:password|passwd|passphrase|client[._-]?secret"
+    r"|(?:access|api|auth|bearer)[._-]?token"
+    r"|(?:secret|private|api|access|encryption|signing|master)[._-]?key))[\"']?[ \t]*[=:][ \t]*"
+    # With a digit, as words may be a translation, and nothing that somebody fills in.
+    r"[\"']?(?=[^\s\"']*\d)(?!/|\d+[\"',;]?$)[^\s\"'${}<>%()\[\]]{4,}[\"']?[,;]?[ \t]*$",
+    re.IGNORECASE,
+)
+CONFIGURATION = (".cfg", ".cnf", ".conf", ".env", ".ini", ".json", ".properties", ".toml", ".yaml", ".yml")
+OF_WHO_CALLS = re.compile(r"AUTHORIZATION|PROXY_AUTHORIZATION|COOKIE")
+"""Headers of a request that say who it is from."""
 
 VALUES = {
     "a private key": re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY-----"),
@@ -39,8 +53,37 @@ def check_secrets(document: Document) -> Iterator[str]:
         for key, text in (document.get("data") or {}).items():
             for what in _kinds_of_secret(str(text)):
                 yield f"has {what} in data[{key}], for everyone to read: keep it in a Secret of the cluster"
+            for setting in _settings(str(key), str(text)):
+                yield (
+                    f"has a secret in data[{key}], at {setting}, for everyone to read: keep the file, or that line of "
+                    "it, in a Secret of the cluster"
+                )
+    if document["kind"] == "VirtualService":
+        yield from _check_headers(document)
     for container in containers(document):
         yield from _check_container(container)
+
+
+def _settings(name: str, text: str) -> list[str]:
+    """What a file of configuration calls the secrets that it has."""
+    if PurePosixPath(f"x{name}").suffix not in CONFIGURATION:
+        return []
+    return list(dict.fromkeys(match[1] for match in SETTINGS.finditer(text)))
+
+
+def _check_headers(document: Document) -> Iterator[str]:
+    for route in document["spec"].get("http") or []:
+        for part in (route, *(route.get("route") or [])):
+            request = (part.get("headers") or {}).get("request") or {}
+            for name, value in {**(request.get("add") or {}), **(request.get("set") or {})}.items():
+                plain = re.sub("[-.]", "_", str(name).upper())
+                is_one = OF_WHO_CALLS.fullmatch(plain) or NAMES.fullmatch(plain)
+                # What stands between two % the proxy fills in.
+                if is_one and "%" not in str(value) and not HARMLESS.fullmatch(str(value)):
+                    yield (
+                        f"has a secret in the request header {name} that a route sets, for everyone to read: have the "
+                        "app take it from a Secret of the cluster"
+                    )
 
 
 def _check_container(container: Document) -> Iterator[str]:

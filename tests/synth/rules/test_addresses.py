@@ -38,6 +38,11 @@ def named(text: str, *, calls: bool = True, field: str = "env") -> list[str]:
         ("postgresql+psycopg://store/db", "Service store of namespace wiki, which is neither made here nor provided"),
         (f"http://{WIKI}:8000/", "port 8000 of Service wiki, which offers 80"),
         ("http://wiki:8080", "port 8080 of Service wiki, which offers 80"),
+        ("http://wiki.wiki:8080", "port 8080 of Service wiki, which offers 80"),
+        ("http://wikis.wiki/", "Service wikis of namespace wiki, which is neither made here nor provided"),
+        ("ws://wiki.wiki:8000", "port 8000 of Service wiki, which offers 80"),
+        ("https://wiki", "Service wiki by https, which takes no TLS at its port 80: write http, which the mesh encr"),
+        (f"wss://{WIKI}:80/", "Service wiki by wss, which takes no TLS at its port 80: write ws, which the mesh encr"),
     ],
 )
 @pytest.mark.parametrize("field", ["env", "args"])
@@ -66,6 +71,10 @@ def test_a_service_that_may_not_be_called_gives_its_sentence() -> None:
         "http://$(HOST):80/",
         "http://0.0.0.0:8000",
         "https://wiki.example.com:8443/",
+        "https://my.wiki/",
+        "http://wiki.wiki/pages",
+        "http://outside.istio-system:9999",
+        "https://10.20.0.7/",
         "s3://pages/wiki",
         "sqlite:///data/wiki.db",
         "search:9200",
@@ -73,6 +82,38 @@ def test_a_service_that_may_not_be_called_gives_its_sentence() -> None:
 )
 def test_what_is_there_or_nobody_knows_of_is_left_alone(text: str) -> None:
     assert named(text) == []
+
+
+def of_a_set(text: str) -> list[str]:
+    """What is said where a workload names something of the two pods of a StatefulSet with a Service."""
+    caller, store = other("Deployment"), other("StatefulSet", replicas=2, serviceName="store")
+    store["metadata"]["name"] = "store"
+    put(store, f"{POD}/containers/0/ports", [{"name": "tcp-store", "containerPort": 5432}])
+    put(store, "spec/template/metadata/labels", {"app.kubernetes.io/name": "store"})
+    put(caller, f"{POD}/containers/0/env", [{"name": "STORE", "value": text}])
+    service: Document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "store", "namespace": "wiki"}}
+    service["spec"] = {"selector": {"app.kubernetes.io/name": "store"}, "ports": [{"name": "tcp-store", "port": 5432}]}
+    rule = {"to": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "store"}}}], "ports": [{"port": 5432}]}
+    lets_out = policy("to-store", podSelector=FOR_OTHER, policyTypes=["Egress"], egress=[rule])
+    return said(addresses.RULES, [*with_sidecars(DNS, ISTIOD), caller, store, service, lets_out])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("store-0.store:5433", "port 5433 of Service store, which offers 5432"),
+        ("store-0.stores:5432", "Service stores of namespace wiki, which is neither made here nor provided"),
+        ("postgres://store-2.store/db", "pod store-2, and StatefulSet store has store-0 to store-1: name one of them"),
+    ],
+)
+def test_a_pod_of_a_set_that_is_not_there_gives_its_sentence(text: str, told: str) -> None:
+    (sentence,) = of_a_set(text)
+    assert f"with STORE that names {told}" in sentence
+
+
+@pytest.mark.parametrize("text", ["store-1.store:5432", "postgres://me@store-0.store.wiki.svc/db", "v-1.store:1"])
+def test_the_pods_of_a_set_may_be_named(text: str) -> None:
+    assert of_a_set(text) == []
 
 
 def test_pods_may_name_their_own_service() -> None:

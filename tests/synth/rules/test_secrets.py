@@ -119,3 +119,66 @@ def test_an_encrypted_secret_is_refused_as_long_as_flux_cannot_decrypt_one(value
     assert said.startswith(
         "is encrypted with SOPS, and Flux has no key here to decrypt it with: make it in the cluster"
     )
+
+
+def configured(name: str, text: str) -> list[str]:
+    document: Document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "wiki"}, "data": {name: text}}
+    return list(check_secrets(document))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "setting"),
+    [
+        ("wiki.ini", "[smtp]\nuser = wiki\npassword = hunter2\n", "password"),
+        ("wiki.yaml", "smtp:\n  smtpPassword: 'hunter2'\n", "smtpPassword"),
+        ("wiki.json", '{"a": 1,\n "api_key": "a1b2c3d4",\n "b": 2}', "api_key"),
+        ("wiki.toml", 'client-secret = "a1b2c3d4"', "client-secret"),
+        (".env", "DB_PASSWORD=hunter2", "DB_PASSWORD"),
+        ("app.properties", "auth.token=a1b2c3d4", "auth.token"),
+    ],
+)
+def test_a_secret_in_a_file_of_configuration_is_told_and_not_said(name: str, text: str, setting: str) -> None:
+    assert configured(name, text) == [
+        f"has a secret in data[{name}], at {setting}, for everyone to read: keep the file, or that line of it, in a "
+        "Secret of the cluster"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("wiki.ini", "password_file = /run/secrets/password1\npassword = /run/secrets/password1\n"),
+        ("wiki.ini", "password = ${PASSWORD1}\npassword =\nsecret_key = %(key1)s\n"),
+        ("wiki.ini", "# password = hunter2\nmax_access_token = 4096\n"),
+        ("wiki.yaml", "password: {minimum: 8}\nsecretName: wiki-1\ntoken_ttl: 1h\n"),
+        ("de.json", '{"password": "Passwort", "new-password": "Dein neues Passwort 2"}'),
+        ("wiki.yaml", "password: '{{ env.PASSWORD1 }}'\n"),
+        ("start.sh", "PASSWORD=hunter2\n"),
+    ],
+)
+def test_what_is_no_secret_in_a_file_of_configuration_is_left_alone(name: str, text: str) -> None:
+    assert configured(name, text) == []
+
+
+def routed(where: str, action: str, name: str, value: str) -> list[str]:
+    headers = {"headers": {"request": {action: {name: value}}}}
+    http = headers if where == "route" else {"route": [headers]}
+    return list(check_secrets({"kind": "VirtualService", "metadata": {"name": "wiki"}, "spec": {"http": [http]}}))
+
+
+@pytest.mark.parametrize("where", ["route", "destination"])
+@pytest.mark.parametrize("action", ["add", "set"])
+@pytest.mark.parametrize("name", ["authorization", "Cookie", "x-api-key", "x-auth-token"])
+def test_a_secret_that_a_route_sets_is_told(where: str, action: str, name: str) -> None:
+    assert routed(where, action, name, "Bearer hunter2") == [
+        f"has a secret in the request header {name} that a route sets, for everyone to read: have the app take it "
+        "from a Secret of the cluster"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-api-version", "2"), ("authorization", '%REQ("x-authorization")%'), ("x-auth-token", "")],
+)
+def test_a_header_that_is_no_secret_is_left_alone(name: str, value: str) -> None:
+    assert routed("route", "set", name, value) == []
