@@ -1,9 +1,10 @@
-"""Rules for files of configuration: each can be read as what it is called, and is there where pods look for it."""
+"""Rules for files that pods read and write: each can be read, is where pods look for it, or is where they may write."""
 
 import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import PurePosixPath
 
 import yaml
@@ -27,6 +28,15 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
 }
 TEMPLATE = re.compile(r"\{\{|\{%|<%")
 """Of a file that an app fills in before it reads it: Jinja, Go, ERB."""
+WRITTEN = re.compile(
+    r"-*(?:.*[_.-])?(?:(?:access|error|audit)?[_-]?log[_-]?(?:file|dir|path)|pid[_-]?(?:file|path)|cache[_-]?dir"
+    r"|te?mp[_-]?dir)",
+    re.IGNORECASE,
+)
+"""What variables and options call a place that is for writing alone."""
+READ_ALONE = {"configMap", "downwardAPI", "image", "projected", "secret"}
+"""Volumes that no container can write to."""
+OF_EVERY_CONTAINER = ("/dev", "/proc")
 PATH = re.compile(r"(?<![\w./:-])/[\w./-]+")
 
 
@@ -69,6 +79,38 @@ def files_are_where_pods_look(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
+def files_are_written_where_pods_may(cluster: Cluster) -> Iterator[Violation]:
+    """A program whose root is read alone fails when it writes anywhere but below what is mounted."""
+    for item in cluster.workloads:
+        read = {v["name"] for v in pod_spec(item.document).get("volumes", []) if READ_ALONE & v.keys()}
+        for container in containers(item.document):
+            if not (container.get("securityContext") or {}).get("readOnlyRootFilesystem"):
+                continue
+            mounts = [
+                mount["mountPath"]
+                for mount in container.get("volumeMounts", [])
+                if not (mount.get("readOnly") or mount["name"] in read)
+            ]
+            for place, path in _written(container):
+                if not any(_path(path).is_relative_to(_path(folder)) for folder in (*mounts, *OF_EVERY_CONTAINER)):
+                    yield Violation(
+                        item,
+                        f"has container {container['name']} with {place} {path}, where it may not write: name a place "
+                        f"below {', '.join(mounts) or 'a volume that it mounts'}",
+                    )
+
+
+def _written(container: Document) -> Iterator[tuple[str, str]]:
+    """The places that a container is told to write to: where it is told, and the path."""
+    said = [(variable["name"], str(variable.get("value", ""))) for variable in container.get("env", [])]
+    words = [str(word) for word in (*(container.get("command") or []), *(container.get("args") or []))]
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
+        option, is_whole, value = word.partition("=")
+        if option.startswith("--"):
+            said.append((option, value if is_whole else following))
+    yield from ((place, path) for place, path in said if WRITTEN.fullmatch(place) and PATH.fullmatch(path))
+
+
 def _named(container: Document) -> Iterator[tuple[str, PurePosixPath]]:
     """The files that the variables and the command of a container name, by where they do."""
     for variable in container.get("env", []):
@@ -91,4 +133,4 @@ def _path(text: object) -> PurePosixPath:
     return PurePosixPath("/" + str(text).strip("/"))
 
 
-RULES: tuple[Rule, ...] = (files_can_be_read, files_are_where_pods_look)
+RULES: tuple[Rule, ...] = (files_can_be_read, files_are_where_pods_look, files_are_written_where_pods_may)

@@ -84,3 +84,51 @@ def test_a_volume_may_have_some_of_them_by_other_names() -> None:
 )
 def test_what_is_there_is_found(named: dict[str, Any], mount: dict[str, Any]) -> None:
     assert mounted(named, mount) == []
+
+
+def writing(*words: str, read_only: bool = True, **variables: str) -> list[str]:
+    """What is said where the wiki, which mounts a volume at /data, is told to write."""
+    documents = environment()
+    container = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container["args"] = list(words)
+    container["env"] = [{"name": name, "value": value} for name, value in variables.items()]
+    container["securityContext"]["readOnlyRootFilesystem"] = read_only
+    container["volumeMounts"] = [{"name": "pages", "mountPath": "/data"}]
+    return said(contents.RULES, documents)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "place"),
+    [
+        (("--log-file=/var/log/wiki.log",), {}, "--log-file /var/log/wiki.log"),
+        (("--access-logfile", "/var/log/wiki.log"), {}, "--access-logfile /var/log/wiki.log"),
+        (("--pidfile", "/run/wiki.pid"), {}, "--pidfile /run/wiki.pid"),
+        ((), {"WIKI_CACHE_DIR": "/var/cache/wiki"}, "WIKI_CACHE_DIR /var/cache/wiki"),
+        ((), {"TMPDIR": "/var/tmp"}, "TMPDIR /var/tmp"),
+        ((), {"LOG_DIR": "/database"}, "LOG_DIR /database"),
+    ],
+)
+def test_a_place_where_nothing_may_be_written_gives_its_sentence(
+    words: tuple[str, ...], variables: dict[str, Any], place: str
+) -> None:
+    sentence = "where it may not write: name a place below /data"
+    assert writing(*words, **variables) == [f"Deployment wiki has container wiki with {place}, {sentence}"]
+    assert writing(*words, read_only=False, **variables) == []
+
+
+def test_what_is_written_below_a_volume_or_to_no_file_is_left_alone() -> None:
+    assert writing("--log-file=/dev/stdout", "--access-logfile", "-", "--pid-file=/data/wiki.pid") == []
+    assert writing(WIKI_LOG_FILE="/data/log/wiki.log", CACHE_DIR="cache", CATALOG_DIR="/usr/share/a") == []
+
+
+def test_files_of_configuration_are_no_place_to_write() -> None:
+    documents = environment()
+    deployment = find(documents, "Deployment")
+    put(deployment, f"{POD}/volumes/0", {"name": "settings", "configMap": {"name": "settings"}})
+    put(deployment, f"{POD}/containers/0/volumeMounts", [{"name": "settings", "mountPath": "/etc/wiki"}])
+    put(deployment, f"{POD}/containers/0/args", ["--pid-file=/etc/wiki/settings.ini"])
+    found = said(contents.RULES, [*documents, settings({"settings.ini": ""})])
+    assert found == [
+        "Deployment wiki has container wiki with --pid-file /etc/wiki/settings.ini, where it may not write: name a "
+        "place below a volume that it mounts"
+    ]
