@@ -23,6 +23,7 @@ from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images
 from facts.layout import FLUX_FOLDER
 from facts.provided import provided
+from facts.versions import kubernetes_minor
 from synth import DefinitionError
 from synth.cluster import ImagesWanted, Provided
 from synth.explain import explained, first_line
@@ -262,8 +263,19 @@ def _check_distinct() -> None:
                 names = ", ".join(e.name for e in ENVIRONMENTS if getattr(e, fact) == value)
                 raise DefinitionError(f"{ENVIRONMENTS_FILE}: {fact} {value!r} of {names}: give each one of its own")
 
+    for environment in ENVIRONMENTS:
+        pinned, own = (int(minor.split(".")[1]) for minor in (kubernetes_minor(), environment.minor))
+        if abs(own - pinned) > FAR:
+            raise DefinitionError(
+                f"{ENVIRONMENTS_FILE}: kubernetes {environment.minor} of {environment.name} is far from "
+                f"{kubernetes_minor()}, for which versions.yaml has what runs on it: write what the cluster runs, at "
+                f"most {FAR} minor versions away"
+            )
+
 
 LOCALHOST = "localhost"
+FAR = 3
+"""Minor versions between the oldest and the newest that a project supports: https://kubernetes.io/releases/version-skew-policy/"""
 
 
 def _placed(sentence: str, environments: list[str]) -> str:

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
+from itertools import pairwise
 from typing import TypeVar
 
 from facts.forms import (
@@ -26,6 +28,7 @@ from facts.forms import (
 from facts.layout import UNITS
 from facts.versions import kubernetes_minor
 from synth.forms import PortNumber, formed
+from synth.quantity import quantity
 
 # Yours to set before a real roll-out: as long as one of them is an example.com name, `./gw doctor` says
 # so. The digests of images.yaml are the only other values of that sort.
@@ -43,6 +46,9 @@ K3D = "k3d-"
 OF_EVERY_GATEWAY = (80, 443, 15021)
 """The ports for HTTP and HTTPS, and that at which the gateway says that it is ready."""
 
+OF_THE_PROXY = range(15000, 15100)
+"""https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio"""
+
 T = TypeVar("T")
 
 
@@ -57,9 +63,24 @@ class Tier(IntEnum):
     FULL = 3
 
     def of(self, *, small: T, medium: T | None = None, full: T | None = None) -> T:
-        """The size for this tier: what is left out is as at the tier below."""
-        given = [size for size in (small, medium, full)[:self] if size is not None]
-        return given[-1]
+        """The size for this tier: what is left out is as at the tier below.
+
+        Raises:
+            ValueError: a larger tier has fewer bytes (`20Gi`) than a smaller one.
+        """
+        given = [size for size in (small, medium, full) if size is not None]
+        for lower, upper in pairwise(given):
+            if _bytes(lower) > _bytes(upper) > 0:
+                raise ValueError(
+                    f"the sizes by tier are {', '.join(map(str, given))}, where a larger tier has less than a smaller "
+                    "one: write them from small to full"
+                )
+        return [size for size in (small, medium, full)[:self] if size is not None][-1]
+
+
+def _bytes(size: object) -> Decimal:
+    """How many bytes a size is that is written with its unit; 0 for anything else, of which more may be less."""
+    return quantity(size) if isinstance(size, str) and re.fullmatch(r"[0-9.]+[KMGT]i", size) else Decimal(0)
 
 
 @formed
@@ -138,10 +159,20 @@ class Environment:
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
         for port in self.gateway_ports:
+            if port in OF_THE_PROXY and port not in OF_EVERY_GATEWAY:
+                raise ValueError(
+                    f"{self.name}: port {port} is one that Istio's proxy itself may listen on, {OF_THE_PROXY.start} to "
+                    f"{OF_THE_PROXY.stop - 1}: take another one for gateway_ports"
+                )
             if port in OF_EVERY_GATEWAY:
                 raise ValueError(
                     f"{self.name}: port {port} is one that every gateway has: leave it out of gateway_ports"
                 )
+        if self.tls and self.digests and self.tier is Tier.FULL and "staging" in self.tls.server.split("/")[2]:
+            raise ValueError(
+                f"{self.name}: no browser trusts the certificates of {self.tls.server}, so that visitors "
+                "get a warning instead of a page: write LETS_ENCRYPT where people work with it"
+            )
         if self.kubernetes and self.context.startswith(K3D):
             raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
 

@@ -19,10 +19,14 @@ def _ssh_address(value: object) -> str | None:
 
 def _ip_address(value: object) -> str | None:
     try:
-        ip_address(str(value))
+        address = ip_address(str(value))
     except ValueError:
         return "is no IP address: 169.254.20.10 is one"
-    return None
+    return (
+        "is on the Internet, where nobody knows the cluster's names: 169.254.20.10 is a node's own cache"
+        if address.is_global
+        else None
+    )
 
 
 def _proxy_network(value: object) -> str | None:

@@ -63,6 +63,10 @@ class Outside:
             )
         if self.host and not SUBDOMAIN.fullmatch(self.host.removeprefix("*.")):
             raise ValueError(f"host {self.host!r} outside is no host name: api.example.com is one, without a scheme")
+        if self.host.startswith("*.") and "." not in self.host.removeprefix("*."):
+            raise ValueError(
+                f"host {self.host!r} outside is everybody's: name the hosts, or those of one owner, as in *.example.com"
+            )
         elsewhere = self.host in OF_THE_NODE or self.host.endswith(CLUSTER_DOMAIN)
         if self.host.endswith(PRIVATE) and not elsewhere:
             raise ValueError(

@@ -100,3 +100,6 @@ def _problems(line: str) -> Iterator[str]:
                 yield f"whose {name} {part} is not within {numbers.start} to {numbers.stop - 1}"
     if problem := _never(line):
         yield problem
+    minute, hour, *_ = fields
+    if minute in ("*", "*/1") and hour.isdecimal():
+        yield f"which is every minute from {hour}:00 to {hour}:59"

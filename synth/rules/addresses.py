@@ -5,7 +5,7 @@ Names that are not of the cluster are those of places outside, of which nobody h
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import NamedTuple
 
 from synth.cluster import Cluster, Provided, Rule, Violation
@@ -28,7 +28,9 @@ URL = re.compile(
 )
 # A pod of a StatefulSet, by the number in its name: the labels behind it are those of its Service.
 OF_A_SET = re.compile(rf"(?<![\w.-])({LABEL})-(\d+)\.({LABEL})(?:\.[\w.-]+)?(?::(\d+))?(?![\w.-])")
-HOSTS = re.compile(r"://|\.svc\b|-\d+\.")
+ELSEWHERE = re.compile(rf"(?<![\w.-])({LABEL})\.({LABEL})\.((?:{LABEL}\.)*{LABEL})(?![\w-])")
+"""NAME.NAMESPACE with any domain."""
+HOSTS = re.compile(r"://|\.svc\b|\.local\b|-\d+\.")
 """What every text has that names one of these."""
 ALIKE = 0.8
 OF_THE_POD = "localhost"
@@ -73,11 +75,20 @@ def _problems(cluster: Cluster, caller: Object, text: str) -> Iterator[str]:
             if int(number) >= (most := scale(cluster, of_pods)[1]):
                 yield f"pod {name}-{number}, and {of_pods} has {name}-0 to {name}-{most - 1}: name one of them"
     rest = OF_A_SET.sub("", text)
+    for name, where, domain in ELSEWHERE.findall(rest):
+        if _is_the_clusters_misspelt(domain) and cluster.find("Service", where, name):
+            yield f"{name}.{where}.{domain}, which no name server knows: write {service_host(name, where)}"
     addresses += _in_urls(cluster, rest, caller.namespace)
     addresses += [Address(name, where, int(port or 0)) for name, where, port in IN_FULL.findall(URL.sub("", rest))]
     for address in dict.fromkeys(addresses):
         if problem := _problem(cluster, caller, address):
             yield problem
+
+
+def _is_the_clusters_misspelt(domain: str) -> bool:
+    if domain in ("svc", CLUSTER_DOMAIN):
+        return False
+    return domain.startswith("svc.") or SequenceMatcher(None, domain, CLUSTER_DOMAIN).ratio() >= ALIKE
 
 
 def _in_urls(cluster: Cluster, text: str, home: str) -> Iterator[Address]:

@@ -1,7 +1,9 @@
 """Rules for the containers of a pod: image, variables, ports, mounts and probes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
 from synth.manifest import Document
 from synth.names import IMAGE, LABEL, LABEL_LENGTH, SERVICE_NAME, VARIABLE
@@ -9,6 +11,9 @@ from synth.pods import PROBES, containers, declared, pod_spec, pod_template, por
 
 ACTIONS = ("exec", "grpc", "httpGet", "tcpSocket")
 """How a probe may ask."""
+SHELLS = ("sh", "bash", "ash", "dash")
+IGNORED = re.compile(r"\|\|\s*(?:true|:)$")
+"""Behind a command, whose failure it hides."""
 OF_ISTIO = ("istio-init", "istio-proxy", "istio-validation")
 """What Istio's injection adds to a pod: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/"""
 OF_THE_PROXY = "sidecar.istio.io/userVolumeMount"
@@ -105,6 +110,14 @@ def _repeated(names: Iterable[str | None]) -> list[str]:
 
 def _check_probes(container: Document) -> Iterator[str]:
     offered = port_names([container])
+    commands = {
+        kind: list(map(str, ((container.get(kind) or {}).get("exec") or {}).get("command") or [])) for kind in PROBES
+    }
+    if asked := [kind for kind, command in commands.items() if _always_ends_well(command)]:
+        yield (
+            f"has {' and '.join(asked)} of container {container['name']} run {' '.join(commands[asked[0]])!r}, which "
+            "ends with 0 whatever the container does: run what asks it"
+        )
     for kind in PROBES:
         probe = container.get(kind) or {}
         if kind != "readinessProbe" and probe.get("successThreshold", 1) != 1:
@@ -131,6 +144,18 @@ def _check_probes(container: Document) -> Iterator[str]:
                     f"{', '.join(map(str, offered)) or 'none'}"
                 )
         yield from _check_scheme(container, kind, probe.get("httpGet") or {})
+
+
+def _always_ends_well(command: list[str]) -> bool:
+    """Whether a command says nothing of what it is asked about."""
+    if len(command) > 2 and PurePosixPath(command[0]).name in SHELLS and command[1] == "-c":  # noqa: PLR2004
+        text = command[2].strip().rstrip(";")
+        if IGNORED.search(text) and "exit" not in text:
+            return True
+        command = text.split()
+    first, *rest = command or [""]
+    chained = any(letter in word for word in command for letter in ";&|$`")
+    return not chained and (PurePosixPath(first).name in ("true", ":", "echo") or [first, *rest] == ["exit", "0"])
 
 
 def _check_scheme(container: Document, kind: str, asked: Document) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
@@ -313,12 +314,37 @@ def git_repositories_say_what_they_follow(cluster: Cluster) -> Iterator[Violatio
             yield Violation(item, f"follows semver {reference['semver']!r}, {NO_RANGE}")
         if item.spec["url"].startswith("ssh://") and not item.spec.get("secretRef"):
             yield Violation(item, "is reached by SSH without a key: name the Secret that has it in spec.secretRef")
+        for path, applier in _appliers(cluster).items():
+            if ignored := _ignored(str(item.spec.get("ignore") or ""), path):
+                yield Violation(
+                    item,
+                    f"leaves out {path}, which {applier} applies, by {ignored} of its ignore: drop that line, or write "
+                    f"!/{path} behind it",
+                )
         kept = item.spec.get("sparseCheckout") or []
         for path, applier in _appliers(cluster).items():
             if kept and not any(PurePosixPath(path).is_relative_to(PurePosixPath(folder)) for folder in kept):
                 yield Violation(
                     item, f"checks out {', '.join(kept)} alone, without {path} of {applier}: add it to sparseCheckout"
                 )
+
+
+def _ignored(patterns: str, path: str) -> str:
+    """The line by which a source leaves out a folder or what is around it; nothing where it has it.
+
+    Lines as those of a .gitignore, of which the last one that is for a folder counts.
+    """
+    found = ""
+    for line in (line.strip() for line in patterns.splitlines()):
+        pattern = line.removeprefix("!").rstrip("/").removesuffix("/**")
+        for place in (path, *map(str, list(PurePosixPath(path).parents)[:-1])):
+            whole = pattern.removeprefix("/")
+            near = fnmatchcase(place, whole) if "/" in pattern else fnmatchcase(PurePosixPath(place).name, pattern)
+            if line and not line.startswith("#") and near and place.count("/") == whole.count("/"):
+                found = "" if line.startswith("!") else line
+            elif line.startswith("!") and PurePosixPath(whole).is_relative_to(path):
+                found = ""
+    return found
 
 
 def releases_do_not_wait_for_themselves(cluster: Cluster) -> Iterator[Violation]:

@@ -1,5 +1,6 @@
 """Rules for jobs and rollouts that Git has stand still, or run again and again."""
 
+import re
 from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation
@@ -24,6 +25,12 @@ def nothing_stands_still(cluster: Cluster) -> Iterator[Violation]:
                 item, "is paused, so that no change of its pods is rolled out, and nothing reports it: leave paused out"
             )
         update = item.spec.get("updateStrategy") or {}
+        if item.kind in ("StatefulSet", "DaemonSet") and update.get("type") == "OnDelete":
+            yield Violation(
+                item,
+                "has updateStrategy OnDelete, by which no change reaches its pods until somebody deletes them, and "
+                "Flux calls it done: leave updateStrategy out",
+            )
         partition = (update.get("rollingUpdate") or {}).get("partition", 0)
         if item.kind == "StatefulSet" and partition and partition >= scale(cluster, item)[1]:
             yield Violation(
@@ -64,4 +71,30 @@ def jobs_run_once(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
-RULES: tuple[Rule, ...] = (nothing_stands_still, jobs_run_once)
+ENDLESS = re.compile(
+    r"\bwhile\s+(?:true|:|\[\s*1\s*\]|1)\s*;?\s*do\b|\bfor\s*\(\(\s*;\s*;\s*\)\)|\bsleep\s+inf(?:inity)?\b"
+    r"|\btail\s+(?:-\S+\s+)*-[fF]\b"
+)
+"""What a shell does until somebody ends it."""
+LEFT = re.compile(r"\b(?:break|exit|exec|return)\b")
+
+
+def what_has_to_end_ends(cluster: Cluster) -> Iterator[Violation]:
+    """A pod's containers wait for those of its init, and a Job is done when its own have ended."""
+    for item in cluster.workloads:
+        pod = pod_spec(item.document)
+        first = [c for c in pod.get("initContainers") or [] if c.get("restartPolicy") != "Always"]
+        runs = pod.get("containers") or [] if item.kind in ("Job", "CronJob") else []
+        for containers, then in ((first, "the pod never starts"), (runs, "its run never succeeds")):
+            for container in containers:
+                words = [str(word) for word in (*(container.get("command") or []), *(container.get("args") or []))]
+                found = ENDLESS.search(" ".join(words))
+                if found and not LEFT.search(" ".join(words)):
+                    yield Violation(
+                        item,
+                        f"has container {container['name']} do {found[0]!r}, which never ends, so that {then}: let it "
+                        "end when it is done, or make it a container beside the others",
+                    )
+
+
+RULES: tuple[Rule, ...] = (nothing_stands_still, jobs_run_once, what_has_to_end_ends)

@@ -273,6 +273,10 @@ def _problems_of_route(entry: Document) -> Iterator[str]:
     ):
         if not 0 <= mirrored <= 100:  # noqa: PLR2004, per cent
             yield f"mirror {mirrored} per cent of requests: write 0 to 100"
+    sent = [target.get("destination") for target in entry.get("route") or []]
+    for mirror in (entry.get("mirror"), *(more.get("destination") for more in entry.get("mirrors") or [])):
+        if mirror and mirror in sent:
+            yield f"mirror to {mirror.get('host')}, where it sends them already, so that all is done twice: drop mirror"
     if "mirrorPercentage" in entry and "mirror" not in entry:
         yield "say how many requests are mirrored and not where to: name that in mirror, or leave mirrorPercentage out"
     if ZERO.fullmatch(str(entry.get("timeout", ""))):

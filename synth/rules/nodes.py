@@ -75,6 +75,28 @@ def _is_known(cluster: Cluster, label: str) -> bool:
     return label in EVERY_NODE or any(node.kind == "Node" and label in node.labels for node in cluster.provided)
 
 
+def pods_leave_nodes_that_fail(cluster: Cluster) -> Iterator[Violation]:
+    """Who tolerates every taint goes to nodes that are broken, full or kept for the control plane, and stays there.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
+    """
+    for item in cluster.workloads:
+        for toleration in pod_spec(item.document).get("tolerations") or [] if item.kind != "DaemonSet" else ():
+            key, effect = toleration.get("key", ""), toleration.get("effect", "")
+            if toleration.get("operator") != "Exists" or toleration.get("tolerationSeconds") is not None:
+                continue
+            if not key or (key in BROKEN and effect in ("", "NoExecute")):
+                yield Violation(
+                    item,
+                    f"tolerates {f'{key} for ever' if key else 'every taint'}, so that its pods stay on a node that is "
+                    "gone: " + ("write a tolerationSeconds" if key else "name the key of the taint that is meant"),
+                )
+
+
+BROKEN = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+"""The taints of a node that does not answer."""
+
+
 def neighbours_exist(cluster: Cluster) -> Iterator[Violation]:
     """Pods that must be beside others, or spread over something, find those others and that something."""
     for item in cluster.workloads:
@@ -116,4 +138,4 @@ def _someone_is_there(cluster: Cluster, item: Object, term: Document) -> Iterato
         )
 
 
-RULES: tuple[Rule, ...] = (selected_nodes_exist, neighbours_exist)
+RULES: tuple[Rule, ...] = (selected_nodes_exist, pods_leave_nodes_that_fail, neighbours_exist)

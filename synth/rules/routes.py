@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
@@ -106,6 +107,78 @@ def _problems_of_headers(headers: Document) -> Iterator[str]:
             yield f"set and remove {side} header {name}: leave one out"
 
 
+def browsers_understand_what_they_are_told(cluster: Cluster) -> Iterator[Violation]:
+    """A header that a browser does not understand it leaves out in silence, and with it the protection.
+
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers
+    """
+    for item in cluster.of("VirtualService"):
+        told: dict[str, None] = {}
+        for route in routes(item, "http"):
+            for entry in (route.entry, *(route.entry.get("route") or [])):
+                changes = (entry.get("headers") or {}).get("response") or {}
+                for name, value in (*(changes.get("set") or {}).items(), *(changes.get("add") or {}).items()):
+                    problem = _problem_of_answer(name.lower(), str(value))
+                    told |= {f"answers with {name} {str(value)!r}, {problem}": None} if problem else {}
+        for problem in told:
+            yield Violation(item, problem)
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "x-frame-options": ("deny", "sameorigin"),
+    "x-content-type-options": ("nosniff",),
+    "referrer-policy": tuple(
+        """
+        no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin strict-origin
+        strict-origin-when-cross-origin unsafe-url
+        """.split()  # noqa: SIM905, a list of quoted strings is not read
+    ),
+}
+"""The words that a header of an answer may be."""
+# https://www.w3.org/TR/CSP3/#grammardef-keyword-source
+QUOTED = re.compile(
+    r"self|none|unsafe-(?:inline|eval|hashes)|wasm-unsafe-eval|strict-dynamic|report-sample|(?:nonce|sha(?:256|384|512))-.+"
+)
+DIRECTIVES = frozenset(
+    """
+    base-uri block-all-mixed-content child-src connect-src default-src fenced-frame-src font-src form-action
+    frame-ancestors frame-src img-src manifest-src media-src object-src report-to report-uri require-trusted-types-for
+    sandbox script-src script-src-attr script-src-elem style-src style-src-attr style-src-elem trusted-types
+    upgrade-insecure-requests worker-src
+    """.split()  # noqa: SIM905, a list of quoted strings is not read
+)
+"""Of a Content-Security-Policy: https://www.w3.org/TR/CSP3/#csp-directives."""
+AGE = re.compile(r"max-age=\"?([0-9]+)\"?", re.IGNORECASE)
+
+
+def _problem_of_answer(name: str, value: str) -> str:
+    """What is wrong with a header of an answer, as the end of a sentence; nothing where browsers take it."""
+    words = WORDS.get(name)
+    if words and not all(part.strip().lower() in words for part in value.split(",")):
+        return f"which browsers do not know and leave out: there are {', '.join(words)}"
+    if name.startswith("content-security-policy"):
+        return _problem_of_policy(value)
+    if name == "strict-transport-security":
+        age = AGE.search(value)
+        if not age:
+            return "without the seconds for which it holds: write max-age=31536000"
+        return "" if int(age[1]) else "which lets browsers go back to plain HTTP: leave the header out"
+    if name == "access-control-allow-origin" and ("," in value or " " in value.strip()):
+        return "and a browser takes one origin alone: name the origins in allowOrigins of a corsPolicy"
+    return ""
+
+
+def _problem_of_policy(policy: str) -> str:
+    for directive, *sources in (part.split() for part in policy.split(";") if part.strip()):
+        if directive.lower() not in DIRECTIVES:
+            near = get_close_matches(directive.lower(), DIRECTIVES, 1)
+            return f"whose {directive} no browser knows" + (f": write {near[0]}" if near else ": there is default-src")
+        for source in sources if directive != "sandbox" and not directive.startswith(("report", "trusted")) else ():
+            if QUOTED.fullmatch(source):
+                return f"where {source} without quotes is a host of that name: write '{source}' in single quotes"
+    return ""
+
+
 def matches_are_for_gateways_of_the_route(cluster: Cluster) -> Iterator[Violation]:
     """A match narrows the gateways that the VirtualService has; it adds none."""
     for item in cluster.of("VirtualService"):
@@ -171,6 +244,7 @@ RULES: tuple[Rule, ...] = (
     routes_break_nothing_on_purpose,
     other_sites_may_ask_as_browsers_do,
     headers_are_as_http_has_them,
+    browsers_understand_what_they_are_told,
     matches_are_for_gateways_of_the_route,
     what_the_gateway_needs_is_exported_to_it,
 )

@@ -33,6 +33,13 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
                 f"there are {cluster.names(kind, item.namespace)}",
             )
             continue
+        own = target.document["apiVersion"]
+        if (version := reference.get("apiVersion")) != own:
+            yield Violation(
+                item,
+                f"scales a {kind} of {version or 'no apiVersion'}, which there is none of, so that it never scales: "
+                f"write apiVersion {own} in its scaleTargetRef",
+            )
         if "replicas" in target.spec:
             yield Violation(
                 target,
@@ -46,6 +53,28 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
                 yield Violation(
                     item, f"measures container {container}, but the pods of {target} have {', '.join(names)}"
                 )
+
+
+def rollouts_leave_some_pods(cluster: Cluster) -> Iterator[Violation]:
+    """A rollout that may end all pods at once is an outage each time, of what a Service leads to."""
+    for item in cluster.of("Deployment"):
+        strategy = item.spec.get("strategy") or {}
+        given = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
+        least, _ = scale(cluster, item)
+        if strategy.get("type") == "Recreate" or not given or least < 1:
+            continue
+        # Kubernetes rounds this one down.
+        gone = least * int(given.rstrip("%")) // 100 if isinstance(given, str) else given
+        if gone >= least and any(
+            item in cluster.selected(item.namespace, selector)
+            for service in cluster.within(item.namespace, "Service")
+            if (selector := service.spec.get("selector"))
+        ):
+            yield Violation(
+                item,
+                f"lets a rollout end all of its {least} pods before others "
+                f"serve, by maxUnavailable {given}: write maxUnavailable 0 and maxSurge 1",
+            )
 
 
 def budgets_fit_their_pods(cluster: Cluster) -> Iterator[Violation]:
@@ -117,6 +146,7 @@ def routes_lead_to_pods(cluster: Cluster) -> Iterator[Violation]:
 RULES: tuple[Rule, ...] = (
     somebody_says_how_many,
     autoscalers_are_in_charge,
+    rollouts_leave_some_pods,
     budgets_fit_their_pods,
     several_pods_are_spread,
     routes_lead_to_pods,

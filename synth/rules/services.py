@@ -47,6 +47,28 @@ def _is_for(port: Document, own: Port) -> bool:
     return target in (own.number, own.name) and port.get("protocol", "TCP") == own.protocol
 
 
+def services_lead_to_pods_that_serve(cluster: Cluster) -> Iterator[Violation]:
+    """Where pods are chosen beside their readiness, or on the caller's node alone, calls fail while others could serve.
+
+    https://kubernetes.io/docs/concepts/services-networking/service-traffic-policy/
+    """
+    for item in cluster.of("Service"):
+        if item.spec.get("publishNotReadyAddresses") is True and item.spec.get("clusterIP") != "None":
+            yield Violation(
+                item,
+                "sends requests to pods that are not ready: leave publishNotReadyAddresses out, it is for the members "
+                "of a store that find each other by a headless Service",
+            )
+        if item.spec.get("internalTrafficPolicy") == "Local" and (selector := item.spec.get("selector")):
+            for target in cluster.selected(item.namespace, selector):
+                if target.kind != "DaemonSet":
+                    yield Violation(
+                        item,
+                        f"leads to pods on the caller's node alone, and {target} has none on most nodes: leave "
+                        "internalTrafficPolicy out, or prefer near ones with trafficDistribution PreferSameNode",
+                    )
+
+
 def who_names_a_service_finds_it(cluster: Cluster) -> Iterator[Violation]:
     """The Service that gives a StatefulSet's pods their names, and those that an Ingress leads to."""
     for item in cluster.of("StatefulSet"):
@@ -113,6 +135,7 @@ def _offered(service: Object | Provided) -> list[str | int]:
 
 RULES: tuple[Rule, ...] = (
     services_reach_one_workload,
+    services_lead_to_pods_that_serve,
     who_names_a_service_finds_it,
     ports_say_what_is_spoken,
 )

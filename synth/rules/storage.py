@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation, shown
 from synth.manifest import Document
-from synth.pods import pod_labels, pod_spec, references, selected_labels
+from synth.pods import containers, pod_labels, pod_spec, references, selected_labels
 from synth.quantity import as_quantity
 from synth.scale import scale
 from synth.takes import amount_of
 from synth.tree import Object
 
+CLAIM = "PersistentVolumeClaim"
 NODE = "kubernetes.io/hostname"
 """The label of a node with its own name: https://kubernetes.io/docs/reference/labels-annotations-taints/"""
 
@@ -52,6 +53,42 @@ def claims_can_be_had(cluster: Cluster) -> Iterator[Violation]:
                 yield Violation(
                     item, f"is a folder of a node ({source}), gone with it: let a StorageClass make volumes"
                 )
+
+
+def claims_are_what_pods_make_of_them(cluster: Cluster) -> Iterator[Violation]:
+    """A new volume that nobody may write to stays empty, and one that is a device has no folder to mount.
+
+    https://kubernetes.io/docs/concepts/storage/persistent-volumes/#raw-block-volume-support
+    """
+    users: dict[tuple[str, str], list[tuple[Object, str]]] = {}
+    for item in cluster.workloads:
+        for volume in pod_spec(item.document).get("volumes") or []:
+            if name := (volume.get("persistentVolumeClaim") or {}).get("claimName"):
+                users.setdefault((item.namespace, name), []).append((item, volume["name"]))
+    claims = [(item, item.spec, users.get((item.namespace, item.name), [])) for item in cluster.of(CLAIM)]
+    claims += [
+        (item, claim.get("spec") or {}, [(item, claim["metadata"]["name"])])
+        for item in cluster.of("StatefulSet")
+        for claim in item.spec.get("volumeClaimTemplates") or []
+    ]
+    for item, spec, mounted in claims:
+        filled = any(spec.get(field) for field in ("dataSource", "dataSourceRef", "volumeName"))
+        if spec.get("accessModes") == ["ReadOnlyMany"] and not filled:
+            yield Violation(
+                item,
+                "asks for a new volume that is ReadOnlyMany, which nobody can ever fill: write ReadWriteOnce, or "
+                "ReadWriteMany for pods on several nodes",
+            )
+        device = spec.get("volumeMode") == "Block"
+        for user, name in mounted:
+            field, right = ("volumeMounts", "Filesystem") if device else ("volumeDevices", "Block")
+            for container in containers(user.document):
+                if any(mount.get("name") == name for mount in container.get(field) or []):
+                    yield Violation(
+                        user,
+                        f"has container {container['name']} with {name} in its {field}, and the claim is of volumeMode "
+                        f"{'Block' if device else 'Filesystem'}, for which its pods do not start: make that {right}",
+                    )
 
 
 def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
@@ -172,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     claims_can_be_had,
     scratch_space_is_within_the_limit,
     claims_find_their_class,
+    claims_are_what_pods_make_of_them,
     volumes_have_one_pod,
     shared_volumes_are_on_one_node,
 )

@@ -26,6 +26,8 @@ POOLS = (
     "maxRetries",
     "maxConcurrentStreams",
 )
+FEWEST = 4
+"""Fewer at once no browser asks for: https://www.rfc-editor.org/rfc/rfc9112#section-9.4"""
 RINGS = ("maglev", "ringHash", "minimumRingSize")
 
 
@@ -70,6 +72,15 @@ def _problems_of_level(level: Document) -> Iterator[str]:
     ):
         if value < 0:
             yield f"{field} {value}: it is 0 at least"
+    for field, value in (
+        ("maxConnections", tcp.get("maxConnections")),
+        ("http2MaxRequests", http.get("http2MaxRequests")),
+    ):
+        if value in range(1, FEWEST):
+            yield (
+                f"{field} {value}, so that one visitor who waits keeps out all others, who get 503: write what all "
+                "together need, as in 4096"
+            )
     if http.get("useClientProtocol") and http.get("h2UpgradePolicy") == "UPGRADE":
         yield "useClientProtocol and h2UpgradePolicy UPGRADE, which contradict each other: leave one out"
     balancer = level.get("loadBalancer") or {}

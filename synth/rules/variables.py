@@ -155,6 +155,61 @@ RUNTIMES = (
 )
 
 
+def nothing_is_left_from_development(cluster: Cluster) -> Iterator[Violation]:
+    """Debuggers, reloaders and pages of errors are for who writes an app; who visits it must not reach them.
+
+    Of a cluster that names its images by digest, what people work with.
+    """
+    for item in cluster.workloads if cluster.images.digests else ():
+        for container in containers(item.document):
+            for place, text in _switches(container):
+                yield Violation(
+                    item,
+                    f"has container {container['name']} with {text} in {place}, which is for development: leave it out "
+                    "here, or give it to the small tier alone, as in environment.tier.of(small=..., medium=...)",
+                )
+
+
+# https://flask.palletsprojects.com/en/stable/config/, https://nodejs.org/api/cli.html, https://uvicorn.dev/settings/,
+# https://docs.oracle.com/en/java/javase/21/docs/specs/jpda/conninv.html
+DEBUG = re.compile(r"(?:.*_)?DEBUG(?:_MODE|_ENABLED)?")
+STAGE = re.compile(r"(?:.*_)?(?:NODE|FLASK|APP|RAILS|RACK|DJANGO|ASPNETCORE|DOTNET|GO|GIN)_(?:ENV|ENVIRONMENT|MODE)")
+ON = ("1", "on", "true", "yes")
+OF_DEVELOPMENT = ("debug", "dev", "development")
+DEBUGGER = re.compile(r"(?<![\w-])(?:--reload|--inspect(?:-brk)?|-m debugpy|-agentlib:jdwp|-Xrunjdwp)(?![\w-])\S*")
+
+
+def _switches(container: Document) -> Iterator[tuple[str, str]]:
+    for place, text in _settings(container):
+        if found := DEBUGGER.search(text):
+            yield place, found[0]
+    for variable in container.get("env", []):
+        name, value = variable["name"], str(variable.get("value", ""))
+        on = DEBUG.fullmatch(name.upper()) and value.lower() in ON
+        if on or (STAGE.fullmatch(name.upper()) and value.lower() in OF_DEVELOPMENT):
+            yield "its variables", f"{name}={value}"
+
+
+def not_everybody_is_believed(cluster: Cluster) -> Iterator[Violation]:
+    """Who is believed may say who the visitor is, and that it came by HTTPS."""
+    for item in cluster.workloads:
+        for container in containers(item.document):
+            for place, text in _settings(container):
+                believed = [text] if TRUSTED.fullmatch(place.upper()) else TRUSTING.findall(text)
+                if EVERYBODY & {part.strip() for value in believed for part in value.split(",")}:
+                    yield Violation(
+                        item,
+                        f"has container {container['name']} with {place} that believes everybody who says who a "
+                        "visitor is, visitors too: name the proxies in front of it, as in "
+                        '",".join(proxies(environment))',
+                    )
+
+
+TRUSTED = re.compile(r"(?:.*_)?(?:FORWARDED_ALLOW_IPS|TRUSTED_PROX(?:Y|IES)(?:_IPS|_CIDRS?|_NETWORKS)?)")
+TRUSTING = re.compile(r"--forwarded-allow-ips[ =](\S+)")
+EVERYBODY = {"*", "0.0.0.0/0", "::/0"}
+
+
 def _volumes(item: Object) -> Mapping[str, str]:
     """The kind of each volume of a workload's pods by its name."""
     pod = pod_spec(item.document)
@@ -170,4 +225,6 @@ RULES: tuple[Rule, ...] = (
     variables_are_known_where_they_are_used,
     folders_of_data_are_mounted,
     memory_of_a_runtime_is_there,
+    nothing_is_left_from_development,
+    not_everybody_is_believed,
 )

@@ -48,6 +48,26 @@ def test_a_gateway_has_its_own_ports_anyway(port: int) -> None:
         replace(PLAIN, gateway_ports=(5432, port))
 
 
+def test_a_port_of_the_gateway_is_none_of_its_proxy() -> None:
+    with pytest.raises(ValueError, match=r"^plain: port 15090 is one that Istio's proxy itself may listen on"):
+        replace(PLAIN, gateway_ports=(15090,))
+
+
+def test_browsers_trust_what_people_work_with() -> None:
+    rehearsal = Acme("https://acme-staging.test/directory", "platform@managed.test")
+    with pytest.raises(ValueError, match=r"^managed: no browser trusts the certificates of https://acme-staging"):
+        replace(MANAGED, tls=rehearsal)
+    assert replace(MANAGED, tls=rehearsal, digests=False).tls == rehearsal
+    assert replace(MANAGED, tls=rehearsal, tier=Tier.MEDIUM).tls == rehearsal
+
+
+def test_a_larger_tier_has_no_fewer_bytes() -> None:
+    with pytest.raises(ValueError, match="the sizes by tier are 20Gi, 5Gi, where a larger tier has less"):
+        Tier.SMALL.of(small="20Gi", full="5Gi")
+    assert Tier.FULL.of(small="1024Mi", full="1Gi") == "1Gi"
+    assert Tier.FULL.of(small="true", medium="false") == "false"
+
+
 def test_a_size_is_that_of_the_tier_or_of_the_one_below() -> None:
     assert [tier.of(small=1, medium=2, full=3) for tier in Tier] == [1, 2, 3]
     assert [tier.of(small=1, full=3) for tier in Tier] == [1, 1, 3]

@@ -29,7 +29,7 @@ from synth.quantity import quantity
 from tests.charts.shapes.app import Filled, compiled, container, pod, template
 from tests.environments import MANAGED, PLAIN
 
-ASKED = Health(command=["true"])
+ASKED = Health(command=["alive"])
 
 
 def hard(fill: Filled) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from charts.shapes.schedule import DAY, HOUR, check_schedule, period
         "0,30 0-23/2 1 1 0",
         "15 10 ? * 6",
         "@daily",
+        "* 8-17 * * *",
+        "* * * * *",
         "@every 1h30m",
         "5/15 * * * *",
         "0 3 29 2 *",
@@ -31,6 +33,7 @@ def test_a_line_of_cron_may_be(line: str) -> None:
     [
         ("0 3 * *", "which is not minute, hour, day of the month, month, day of the week"),
         ("0 0 3 * * *", "which is not minute"),
+        ("* 3 * * *", "which is every minute from 3:00 to 3:59"),
         ("60 3 * * *", "whose minute 60 is not within 0 to 59"),
         ("0 3 0 * *", "whose day of the month 0 is not within 1 to 31"),
         ("0 3 * * 7", "whose day of the week 7 is not within 0 to 6"),

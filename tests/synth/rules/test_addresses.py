@@ -37,6 +37,11 @@ def named(text: str, *, calls: bool = True, field: str = "env") -> list[str]:
         ("redis://:secret@cache:6379/0", "Service cache of namespace wiki, which is neither made here nor provided"),
         ("postgresql+psycopg://store/db", "Service store of namespace wiki, which is neither made here nor provided"),
         (f"http://{WIKI}:8000/", "port 8000 of Service wiki, which offers 80"),
+        (
+            "http://wiki.wiki.svc.cluster/",
+            "wiki.wiki.svc.cluster, which no name server knows: write wiki.wiki.svc.clus",
+        ),
+        ("wiki.wiki.cluster.local:80", "wiki.wiki.cluster.local, which no name server knows"),
         ("http://wiki:8080", "port 8080 of Service wiki, which offers 80"),
         ("http://wiki.wiki:8080", "port 8080 of Service wiki, which offers 80"),
         ("http://wikis.wiki/", "Service wikis of namespace wiki, which is neither made here nor provided"),
@@ -120,3 +125,8 @@ def test_pods_may_name_their_own_service() -> None:
     documents: list[Document] = with_sidecars(DNS, ISTIOD)
     put(find(documents, "Deployment"), f"{POD}/containers/0/env", [{"name": "URL", "value": f"http://{WIKI}/"}])
     assert said(addresses.RULES, documents) == []
+
+
+@pytest.mark.parametrize("text", ["http://wiki.wiki.example.com/", f"http://{WIKI}./", "wiki.wiki.local-news.org"])
+def test_a_host_of_another_domain_may_begin_as_a_service_does(text: str) -> None:
+    assert named(text) == []

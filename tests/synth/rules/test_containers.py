@@ -22,7 +22,7 @@ def problems(path: str, value: Any, kind: str = "Deployment") -> list[str]:
 def two(**second: Any) -> list[Any]:
     """The wiki's container, and another like it."""
     first = find(environment(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    probes = {probe: {"exec": {"command": ["true"]}} for probe in PROBES}
+    probes = {probe: {"exec": {"command": ["alive"]}} for probe in PROBES}
     return [first, {**first, **probes, "name": "second", "ports": [], **second}]
 
 
@@ -87,7 +87,7 @@ def test_a_probe_that_kubernetes_would_refuse_gives_its_sentence(
         ("livenessProbe", {**HTTP, "successThreshold": 1}),
         ("readinessProbe", {**HTTP, "successThreshold": 2}),
         ("livenessProbe", {**HTTP, "terminationGracePeriodSeconds": 5}),
-        ("startupProbe", {"exec": {"command": ["true"]}}),
+        ("startupProbe", {"exec": {"command": ["alive"]}}),
         ("startupProbe", {"grpc": {"port": 8000}}),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_port_is_asked_by_what_it_is_called_after(port: str, scheme: str | Non
     document = find(environment(), "Deployment")
     put(document, f"{CONTAINER}/ports/0/name", port)
     for probe in PROBES:
-        put(document, f"{CONTAINER}/{probe}", {"exec": {"command": ["true"]}})
+        put(document, f"{CONTAINER}/{probe}", {"exec": {"command": ["alive"]}})
     asked = {"path": "/", "port": 8000, **({"scheme": scheme} if scheme else {})}
     put(document, f"{CONTAINER}/livenessProbe", {"httpGet": asked})
     assert list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == told
@@ -144,3 +144,22 @@ def test_what_an_image_starts_with_is_not_mounted_over(path: str, told: int) -> 
     found = problems(f"{CONTAINER}/volumeMounts/0/mountPath", path)
     assert len(found) == told
     assert all(f"mounts volume pages over {path} in container wiki: choose a folder" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize(
+    ("command", "asks"),
+    [
+        (["true"], False),
+        (["/bin/true"], False),
+        (["echo", "ok"], False),
+        (["sh", "-c", "exit 0"], False),
+        (["/bin/sh", "-c", "wiki alive || true"], False),
+        (["sh", "-c", "wiki alive || exit 1"], True),
+        (["sh", "-c", "wiki alive || exit 1; wiki tidy || true"], True),
+        (["sh", "-c", "echo ping | wiki ask"], True),
+        (["wiki", "alive"], True),
+    ],
+)
+def test_a_probe_asks_something(command: list[str], asks: bool) -> None:
+    found = problems(f"{CONTAINER}/livenessProbe", {"exec": {"command": command}})
+    assert ["which ends with 0 whatever the container does" in told for told in found] == [True] * (not asks)

@@ -272,7 +272,7 @@ def test_what_is_no_port_name_gives_its_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("duration", ["10s", "1m30s", "1.5h", "100ms", "0s"])
 def test_a_duration_is_as_go_writes_it(duration: str) -> None:
-    assert problems("Kustomization", "spec/interval", duration) == []
+    assert problems("Kustomization", "spec/retryInterval", duration) == []
 
 
 def test_durations_of_other_kinds_are_left_alone() -> None:

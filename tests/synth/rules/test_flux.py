@@ -429,3 +429,28 @@ def test_a_repository_may_follow_many_things(spec: Document) -> None:
     documents = environment()
     find(documents, "GitRepository")["spec"] = {"url": "https://example.com/x.git", **spec}
     assert sentences(documents) == []
+
+
+@pytest.mark.parametrize(
+    ("patterns", "told"),
+    [
+        (
+            "/*\n!/deploy/flux\n",
+            "leaves out deploy/platform, which Kustomization platform applies, by /* of its ignore",
+        ),
+        (
+            "/deploy/platform/\n",
+            "leaves out deploy/platform, which Kustomization platform applies, by /deploy/platform/",
+        ),
+        ("# all\ndeploy\n", "leaves out deploy/flux, which Kustomization flux-system applies, by deploy"),
+        ("/*\n!/deploy\n", ""),
+        ("/*\n!/deploy/\n", ""),
+        ("/docs\n*.md\n/deploy/staging\nplatforms\n", ""),
+    ],
+)
+def test_a_repository_has_what_is_applied(patterns: str, told: str) -> None:
+    documents = environment()
+    spec = {"url": "https://git.example.com/a.git", "ref": {"branch": "main"}, "ignore": patterns}
+    find(documents, "GitRepository")["spec"] = spec
+    found = sentences(documents)
+    assert any(told in sentence for sentence in found) if told else found == []

@@ -33,6 +33,7 @@ NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
             other("StatefulSet", replicas=2, updateStrategy={"rollingUpdate": {"partition": 2}}),
             f"updates its pods from number 2 on, of which there are none, {NOT_ROLLED_OUT}",
         ),
+        (other("StatefulSet", updateStrategy={"type": "OnDelete"}), "by which no change reaches its pods"),
         (other("Job", ttlSecondsAfterFinished=60), "is deleted 60 seconds after its end, and so made and run again"),
     ],
 )
@@ -69,3 +70,27 @@ def test_no_rule_is_about_what_serves() -> None:
     documents = environment()
     put(find(documents, "Deployment"), "spec/paused", False)
     assert said(jobs.RULES, documents) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "never_ends"),
+    [
+        (["sh", "-c", "while true; do sync; sleep 60; done"], True),
+        (["sh", "-c", "while :; do sync; done"], True),
+        (["sleep", "infinity"], True),
+        (["tail", "-f", "/dev/null"], True),
+        (["sh", "-c", "while true; do ping && break; sleep 1; done"], False),
+        (["sh", "-c", "until ping; do sleep 1; done"], False),
+        (["sleep", "5"], False),
+    ],
+)
+def test_what_runs_before_the_others_and_what_a_job_runs_ends(command: list[str], never_ends: bool) -> None:
+    first, run = other("Deployment"), other("Job")
+    pod = first["spec"]["template"]["spec"]
+    put(first, "spec/template/spec", {**pod, "initContainers": [{"name": "first", "command": command}]})
+    put(run, "spec/template/spec", {**pod, "containers": [{"name": "run", "command": command}]})
+    for document, then in ((first, "the pod never starts"), (run, "its run never succeeds")):
+        assert [then in sentence for sentence in sentences(document)] == [True] * never_ends
+    beside = other("Deployment")
+    put(beside, "spec/template/spec", {**pod, "containers": [{"name": "beside", "command": command}]})
+    assert sentences(beside) == []

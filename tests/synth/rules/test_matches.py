@@ -374,3 +374,11 @@ def test_a_route_may_do_more(route: Document) -> None:
 
 def test_a_protocol_may_be_written_in_lower_case() -> None:
     assert sentences(served(server(80, "http"))) == []
+
+
+@pytest.mark.parametrize("field", ["mirror", "mirrors"])
+@pytest.mark.parametrize(("host", "count"), [(WIKI, 1), ("outside.istio-system.svc.cluster.local", 0)])
+def test_requests_are_mirrored_to_somebody_else(field: str, host: str, count: int) -> None:
+    to = {"host": host, "port": {"number": 80}}
+    found = sentences(routed({field: to if field == "mirror" else [{"destination": to}]}))
+    assert ["where it sends them already" in sentence for sentence in found] == [True] * count

@@ -114,3 +114,23 @@ def test_a_place_that_is_not_there_gives_its_sentence(pod: dict[str, Any], probl
 )
 def test_a_place_that_is_there_is_left_alone(pod: dict[str, Any]) -> None:
     assert placed(pod, FAST) == []
+
+
+UNREACHABLE = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
+
+
+@pytest.mark.parametrize(
+    ("toleration", "told"),
+    [
+        ({"operator": "Exists"}, "tolerates every taint"),
+        ({"operator": "Exists", "effect": "NoExecute"}, "tolerates every taint"),
+        (UNREACHABLE, "tolerates node.kubernetes.io/unreachable for ever"),
+        ({**UNREACHABLE, "tolerationSeconds": 60}, ""),
+        ({"key": "disk", "operator": "Exists"}, ""),
+        ({"key": "disk", "operator": "Equal", "value": "fast", "effect": "NoSchedule"}, ""),
+    ],
+)
+def test_pods_leave_a_node_that_is_gone(toleration: dict[str, Any], told: str) -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), "spec/template/spec/tolerations", [toleration])
+    assert [told in sentence for sentence in said(nodes.RULES, documents)] == ([True] if told else [])

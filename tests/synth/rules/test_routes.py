@@ -89,3 +89,32 @@ def test_what_the_gateway_does_not_see_gives_one_sentence(documents: list[Docume
 @pytest.mark.parametrize("documents", [*exported("*"), *exported(), *exported(".", "istio-system")])
 def test_what_the_gateway_sees_is_left_alone(documents: list[Document]) -> None:
     assert said(routes.RULES, documents) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("content-security-policy", "default-src self", "where self without quotes is a host of that name"),
+        ("Content-Security-Policy", "script-src 'self' nonce-a1", "where nonce-a1 without quotes"),
+        (
+            "content-security-policy",
+            "default-source 'self'",
+            "whose default-source no browser knows: write default-src",
+        ),
+        ("strict-transport-security", "max-age=0", "lets browsers go back to plain HTTP"),
+        ("strict-transport-security", "includeSubDomains", "without the seconds for which it holds"),
+        ("x-frame-options", "ALLOWALL", "which browsers do not know and leave out: there are deny, sameorigin"),
+        ("x-content-type-options", "no-sniff", "there are nosniff"),
+        ("referrer-policy", "none", "which browsers do not know"),
+        ("access-control-allow-origin", "https://a.example, https://b.example", "a browser takes one origin alone"),
+        ("content-security-policy", "default-src 'self' https: data:; sandbox allow-scripts; report-to self", ""),
+        ("strict-transport-security", 'max-age="31536000"; preload', ""),
+        ("x-frame-options", "SameOrigin", ""),
+        ("referrer-policy", "no-referrer, strict-origin", ""),
+        ("access-control-allow-origin", "*", ""),
+    ],
+)
+@pytest.mark.parametrize("change", ["set", "add"])
+def test_browsers_understand_what_they_are_told(name: str, value: str, told: str, change: str) -> None:
+    found = said(routes.RULES, routed(headers={"response": {change: {name: value}}}))
+    assert [told in sentence for sentence in found] == ([True] if told else [])

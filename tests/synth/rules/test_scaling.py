@@ -275,3 +275,24 @@ def test_a_budget_has_one_bound() -> None:
     assert sentences([*scaled()[:-1], budget(minAvailable=1, maxUnavailable=1)]) == [
         "PodDisruptionBudget wiki has minAvailable and maxUnavailable: Kubernetes takes one, keep maxUnavailable"
     ]
+
+
+@pytest.mark.parametrize(
+    ("rolling", "told"),
+    [
+        (
+            {"maxUnavailable": "100%"},
+            "lets a rollout end all of its 2 pods before others serve, by maxUnavailable 100%",
+        ),
+        ({"maxUnavailable": 2}, "lets a rollout end all of its 2 pods"),
+        ({"maxUnavailable": "50%"}, ""),
+        ({"maxUnavailable": 1, "maxSurge": 0}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_rollout_leaves_some_pods(rolling: Document, told: str) -> None:
+    documents = scaled(2)
+    put(find(documents, "Deployment"), "spec/strategy", {"rollingUpdate": rolling})
+    assert [told in sentence for sentence in sentences(documents)] == ([True] if told else [])
+    documents.remove(find(documents, "Service"))
+    assert sentences(documents) == []

@@ -1,5 +1,7 @@
 """Rules for Services: what a port says that is spoken there."""
 
+from typing import Any
+
 import pytest
 
 from synth.rules import services
@@ -52,3 +54,18 @@ def test_a_port_leads_to_one_of_its_protocol(protocol: str, told: int) -> None:
     assert all(
         "sends port 80/UDP to target port http, which the pods of Deployment wiki have for another" in f for f in found
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"publishNotReadyAddresses": True}, "sends requests to pods that are not ready"),
+        ({"internalTrafficPolicy": "Local"}, "leads to pods on the caller's node alone, and Deployment wiki has none"),
+        ({"publishNotReadyAddresses": True, "clusterIP": "None"}, ""),
+        ({"internalTrafficPolicy": "Cluster", "trafficDistribution": "PreferClose"}, ""),
+    ],
+)
+def test_requests_go_to_pods_that_serve(spec: dict[str, Any], told: str) -> None:
+    documents = environment()
+    find(documents, "Service")["spec"] |= spec
+    assert [told in sentence for sentence in said(services.RULES, documents)] == ([True] if told else [])

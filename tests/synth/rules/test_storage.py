@@ -54,6 +54,7 @@ def test_a_volume_that_is_not_made_here_may_be_for_many_nodes() -> None:
 def test_a_volume_that_many_nodes_read_suits_several_pods() -> None:
     documents = scaled()
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadOnlyMany"])
+    put(find(documents, "PersistentVolumeClaim"), "spec/volumeName", "filled-before")
     assert sentences(documents) == []
 
 
@@ -166,3 +167,32 @@ def test_what_is_in_memory_leaves_some_to_the_containers(size: str, fits: bool) 
     find(documents, "Deployment")["spec"]["template"]["spec"]["volumes"].append(volume)
     told = "has emptyDirs of 256Mi in memory, which count against the 256Mi that its containers may take"
     assert [told in sentence for sentence in sentences(documents)] == ([] if fits else [True])
+
+
+def test_a_new_volume_can_be_written_to() -> None:
+    documents = scaled()
+    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadOnlyMany"])
+    (sentence,) = sentences(documents)
+    assert "asks for a new volume that is ReadOnlyMany, which nobody can ever fill" in sentence
+
+
+@pytest.mark.parametrize(
+    ("mode", "field", "told"),
+    [
+        ("Block", "volumeMounts", "is of volumeMode Block, for which its pods do not start: make that Filesystem"),
+        (
+            "Filesystem",
+            "volumeDevices",
+            "is of volumeMode Filesystem, for which its pods do not start: make that Block",
+        ),
+        ("Block", "volumeDevices", ""),
+        ("Filesystem", "volumeMounts", ""),
+    ],
+)
+def test_a_device_is_no_folder(mode: str, field: str, told: str) -> None:
+    documents = scaled()
+    put(find(documents, "PersistentVolumeClaim"), "spec/volumeMode", mode)
+    container = find(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    del container["volumeMounts"]
+    container[field] = [{"name": "pages"}]
+    assert [told in sentence for sentence in sentences(documents)] == ([True] if told else [])

@@ -6,7 +6,7 @@ import pytest
 
 from synth.rules.fields import check_fields
 from synth.tree import Object
-from tests.synth.objects import environment, find, put
+from tests.synth.objects import environment, find, istio, put
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
@@ -140,3 +140,43 @@ def test_a_rollout_waits_for_a_slow_start(probe: dict[str, Any], progress: int |
         put(document, "spec/progressDeadlineSeconds", progress)
     found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert [f"but calls a rollout failed after {progress or 600}" in told for told in found] == ([] if fits else [True])
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "told"),
+    [
+        ("Deployment", f"{CONTAINER}/livenessProbe", {**HTTP, "initialDelaySeconds": 86400}, "tell only after 86430"),
+        ("Deployment", f"{CONTAINER}/readinessProbe", {**HTTP, "periodSeconds": 600}, "that 600 at most"),
+        ("Deployment", f"{CONTAINER}/livenessProbe", {**HTTP, "periodSeconds": 60, "failureThreshold": 10}, ""),
+        (
+            "Deployment",
+            f"{CONTAINER}/lifecycle",
+            {"postStart": {"sleep": {"seconds": 300}}},
+            "sleep 300 seconds in its",
+        ),
+        (
+            "Deployment",
+            f"{CONTAINER}/lifecycle",
+            {"postStart": {"exec": {"command": ["sleep", "2m"]}}},
+            "sleep 120 sec",
+        ),
+        ("Deployment", f"{CONTAINER}/lifecycle", {"postStart": {"exec": {"command": ["sleep", "5"]}}}, ""),
+        ("VirtualService", "spec/http/0/timeout", "1ms", "with a timeout of 1ms, in which hardly anything answers"),
+        ("VirtualService", "spec/http/0/retries", {"attempts": 1, "perTryTimeout": "2ms"}, "a perTryTimeout of 2ms"),
+        ("VirtualService", "spec/http/0/timeout", "250ms", ""),
+        ("Kustomization", "spec/timeout", "10s", "gives what it applies 10s to work"),
+        ("Kustomization", "spec/timeout", "2m", ""),
+        ("Kustomization", "spec/interval", "1s", "is looked at every 1s"),
+        ("GitRepository", "spec", {"interval": "30s", "timeout": "20s"}, ""),
+    ],
+)
+def test_a_time_is_long_enough_for_what_it_is_for(kind: str, path: str, value: Any, told: str) -> None:
+    assert [told in sentence for sentence in problems(path, value, kind)] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("time", "count"), [("1ms", 1), ("100ms", 0)])
+def test_a_connection_is_given_the_time_that_it_takes(time: str, count: int) -> None:
+    policy = {"connectionPool": {"tcp": {"connectTimeout": time}}}
+    rule = istio("DestinationRule", host="wiki", trafficPolicy=policy)
+    found = list(check_fields(Object(rule, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+    assert ["has a connectTimeout of" in told for told in found] == [True] * count

@@ -34,6 +34,8 @@ COOKIE = {"name": "user", "ttl": "0s"}
         ({"outlierDetection": {"consecutiveLocalOriginFailures": 3}}, "without splitExternalLocalOriginErrors"),
         (pooled(http2MaxRequests=-1), "http2MaxRequests -1: it is 0 at least"),
         ({"connectionPool": {"tcp": {"maxConnections": -5}}}, "maxConnections -5: it is 0 at least"),
+        ({"connectionPool": {"tcp": {"maxConnections": 1}}}, "maxConnections 1, so that one visitor who waits keeps"),
+        (pooled(http2MaxRequests=2), "http2MaxRequests 2, so that one visitor who waits keeps out all others"),
         (pooled(useClientProtocol=True, h2UpgradePolicy="UPGRADE"), "which contradict each other"),
         (hashed(httpCookie={"ttl": "0s"}), "an httpCookie without a name"),
         (hashed(maglev={"tableSize": 65536}), "a maglev table of 65536: the size is a prime number"),

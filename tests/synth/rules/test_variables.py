@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from synth.cluster import Cluster, ImagesWanted
 from synth.manifest import Document
 from synth.rules import variables
-from tests.synth.objects import POD, environment, find, put, said
+from tests.synth.objects import POD, PROVIDED, environment, find, put, said, tree
 
 CONTAINER = f"{POD}/containers/0"
 HOST = {"name": "HOST", "value": "db"}
@@ -106,3 +107,55 @@ def test_what_somebody_fills_in_or_the_image_has_is_left_alone(fields: dict[str,
 def test_a_runtime_takes_less_than_its_container_may(fields: dict[str, Any], given: str) -> None:
     found = sentences(**fields)
     assert [f"{given}, but is killed at 256Mi" in sentence for sentence in found] == ([True] if given else [])
+
+
+def developed(digests: bool = True, **fields: Any) -> list[str]:
+    documents = environment()
+    for field, value in fields.items():
+        put(find(documents, "Deployment"), f"{CONTAINER}/{field}", value)
+    cluster = Cluster(tree(documents), PROVIDED, ImagesWanted(digests=digests))
+    return [violation.problem for violation in variables.nothing_is_left_from_development(cluster)]
+
+
+LEFT: list[tuple[dict[str, Any], str]] = [
+    ({"env": [set_to("WIKI_DEBUG", "True")]}, "WIKI_DEBUG=True in its variables"),
+    ({"env": [set_to("DEBUG_MODE", "on")]}, "DEBUG_MODE=on in its variables"),
+    ({"env": [set_to("FLASK_ENV", "development")]}, "FLASK_ENV=development in its variables"),
+    ({"env": [set_to("NODE_OPTIONS", "--inspect=0.0.0.0:9229")]}, "--inspect=0.0.0.0:9229 in NODE_OPTIONS"),
+    ({"args": ["wiki:app", "--reload"]}, "--reload in its args"),
+    ({"command": ["python", "-m", "debugpy", "--listen", "5678"]}, "-m debugpy in its command"),
+    ({"env": [set_to("JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket")]}, "-agentlib:jdwp=transport"),
+]
+
+
+@pytest.mark.parametrize(("fields", "told"), LEFT)
+def test_what_is_for_development_is_not_where_people_work(fields: dict[str, Any], told: str) -> None:
+    (sentence,) = developed(**fields)
+    assert told in sentence
+    assert developed(digests=False, **fields) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"env": [set_to("WIKI_DEBUG", "false"), set_to("DEBUG_PORT", "1"), set_to("NODE_ENV", "production")]},
+        {"args": ["--reload-templates=no", "--inspection"], "env": [set_to("LOG_LEVEL", "debug")]},
+    ],
+)
+def test_what_is_like_it_may_be_there(fields: dict[str, Any]) -> None:
+    assert developed(**fields) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "believes_all"),
+    [
+        ({"env": [set_to("FORWARDED_ALLOW_IPS", "*")]}, True),
+        ({"env": [set_to("WIKI_TRUSTED_PROXIES", "10.0.0.0/8, 0.0.0.0/0")]}, True),
+        ({"args": ["--forwarded-allow-ips", "*"]}, True),
+        ({"args": ["--forwarded-allow-ips=127.0.0.6,*"]}, True),
+        ({"env": [set_to("FORWARDED_ALLOW_IPS", "127.0.0.6")]}, False),
+        ({"args": ["--forwarded-allow-ips=127.0.0.6"], "env": [set_to("ALLOWED_HOSTS", "*")]}, False),
+    ],
+)
+def test_not_everybody_may_say_who_a_visitor_is(fields: dict[str, Any], believes_all: bool) -> None:
+    assert ["believes everybody" in told for told in sentences(**fields)] == [True] * believes_all
