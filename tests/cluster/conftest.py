@@ -4,8 +4,8 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPMessage
@@ -24,7 +24,7 @@ from synth.overview.model import Address, Service
 
 DID_NOT_COME_UP = 3
 SECONDS = 60
-"""How long the gateway may take to know what the cluster has."""
+"""How long the gateway may take to know what the cluster has, and to answer."""
 IN_MESH, OUTSIDE = "proof-mesh", "proof-outside"
 """Namespaces of pods that the tree does not know: one with sidecars, one without."""
 
@@ -115,19 +115,37 @@ class Answer:
     body: str
 
 
-def ask(host: str, path: str, port: int, protocol: str = "HTTP", **headers: str) -> Answer:
-    """Ask the gateway from outside of the cluster, by a name that leads to it."""
-    with socket.create_connection((str(LOAD_BALANCER), port), timeout=20) as plain:
-        connection = HTTPConnection(host, port)
-        connection.sock = plain
-        if protocol == "HTTPS":
-            trusting = ssl.create_default_context(cafile=str(AUTHORITY))
-            connection.sock = trusting.wrap_socket(plain, server_hostname=host)
-        with connection.sock:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request("GET", path or "/", headers={"Host": host, **named})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read().decode(errors="replace"))
+@contextmanager
+def connected(host: str, port: int, protocol: str, *alpn: str) -> Iterator[socket.socket]:
+    """A connection to the gateway from outside of the cluster, by a name that leads to it."""
+    with socket.create_connection((str(LOAD_BALANCER), port), timeout=SECONDS) as plain:
+        if protocol != "HTTPS":
+            yield plain
+            return
+        trusting = ssl.create_default_context(cafile=str(AUTHORITY))
+        if alpn:
+            trusting.set_alpn_protocols(alpn)
+        with trusting.wrap_socket(plain, server_hostname=host) as encrypted:
+            yield encrypted
+
+
+def ask(
+    host: str,
+    path: str,
+    port: int,
+    protocol: str = "HTTP",
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+) -> Answer:
+    """Ask the gateway from outside of the cluster."""
+    with connected(host, port, protocol) as connection:
+        client = HTTPConnection(host, port)
+        client.sock = connection
+        client.request(method, path or "/", body, {"Host": host, **(headers or {})})
+        response = client.getresponse()
+        return Answer(response.status, response.headers, response.read().decode(errors="replace"))
 
 
 def called(cluster: Cluster, namespace: str, workload: str, container: str, *urls: str) -> list[str]:

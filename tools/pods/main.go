@@ -6,15 +6,22 @@
 //	/pods get URL...  a client: a line for each address, the status of its answer or why there is none
 //
 // Whatever else it is called, it is an app. Where $ENDS, a list of command lines in JSON, has its own, it ends at once
-// and well, as a job or a probe that finds nothing wrong. Otherwise it answers at every path of the $PORTS, with what it
-// was asked and the header of that, until it is told to end; it writes into the folders of $WRITES that there are, as far as an app may write there.
+// and well, as a job or a probe that finds nothing wrong. Otherwise it answers at every path of the $PORTS until it is told
+// to end, and writes into the folders of $WRITES that there are, as far as an app may write there. It logs a line for each
+// request, `GET host/path?query`, and its answer says what it was asked, the header of that, and what the body was. With
+// ?wait=16s it takes so long, with ?reset it breaks the connection in place of an answer, and a WebSocket it answers with
+// whatever comes.
 package main
 
 import (
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -106,8 +113,9 @@ func serve() error {
 	defer stop()
 	server := http.Server{ReadHeaderTimeout: 5 * time.Second}
 	server.Handler = http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		_, _ = fmt.Fprintf(response, "%s %s%s\n", request.Method, request.Host, request.URL.Path)
-		_ = request.Header.Write(response)
+		if err := answer(response, request); err != nil {
+			log.Print(err)
+		}
 	})
 	for _, port := range strings.Fields(os.Getenv("PORTS")) {
 		listener, err := net.Listen("tcp", ":"+port)
@@ -122,4 +130,41 @@ func serve() error {
 	}
 	<-ending.Done()
 	return server.Shutdown(context.Background())
+}
+
+func answer(response http.ResponseWriter, request *http.Request) error {
+	fmt.Printf("%s %s%s\n", request.Method, request.Host, request.RequestURI)
+	digest, query := sha256.New(), request.URL.Query()
+	size, err := io.Copy(digest, request.Body)
+	if err != nil {
+		return err
+	}
+	if query.Has("wait") {
+		duration, err := time.ParseDuration(query.Get("wait"))
+		if err != nil {
+			return err
+		}
+		time.Sleep(duration)
+	}
+	if query.Has("reset") || request.Header.Get("Upgrade") == "websocket" {
+		connection, buffered, err := response.(http.Hijacker).Hijack()
+		if err != nil {
+			return err
+		}
+		defer connection.Close()
+		if query.Has("reset") {
+			return connection.(*net.TCPConn).SetLinger(0)
+		}
+		// https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+		accept := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		if _, err = fmt.Fprintf(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(accept[:])); err == nil {
+			_, err = io.Copy(connection, buffered)
+		}
+		return err
+	}
+	_, _ = fmt.Fprintf(response, "%s %s%s\n", request.Method, request.Host, request.URL.Path)
+	_ = request.Header.Write(response)
+	_, err = fmt.Fprintf(response, "%d bytes, SHA-256 %x\n", size, digest.Sum(nil))
+	return err
 }
