@@ -2,7 +2,6 @@
 
 import itertools
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +12,25 @@ RECORD = """#!/bin/sh
 printf '%s\\0' "$#" {tool} "$@" >>{calls}
 """
 """How many arguments a call has, the tool and the arguments: by a shell, which starts in a tenth of Python's time."""
-SAY = """exec {python} -I -S {program} "$@"
-"""
-PROGRAM = """import os, sys, time
-arguments = " ".join(sys.argv[1:])
-{script}
-"""
+
+
+def says(text: str, when: str = "") -> str:
+    """A script that says a text, in the calls that have `when` among their arguments."""
+    return _in_calls(when, f"printf '%s\\n' {shlex.quote(text)}")
+
+
+def fails(why: str = "", when: str = "") -> str:
+    """A script that ends with exit code 1 and the reason, in the calls that have `when` among their arguments."""
+    return _in_calls(when, f"printf '%s\\n' {shlex.quote(why)} >&2; exit 1")
+
+
+def _in_calls(when: str, commands: str) -> str:
+    return f'case "$*" in *{shlex.quote(when)}*) {commands};; esac\n'
 
 
 @dataclass(frozen=True)
 class StandIns:
-    """A folder for PATH. `script` is Python that knows `arguments`, the call's arguments as one text."""
+    """A folder for PATH; a `script` is one of a shell, whose `$*` are the call's arguments as one text."""
 
     folder: Path
     system: str = SYSTEM
@@ -34,15 +41,9 @@ class StandIns:
 
     def put(self, tool: str, script: str = "") -> None:
         self.folder.mkdir(exist_ok=True)
-        program = self.folder / f".{tool}.py"
-        words = {"tool": tool, "calls": self.folder / ".calls", "python": sys.executable, "program": program}
-        # Through sh, because a path with a space cannot stand in a first line.
-        text = RECORD
-        if script:
-            program.write_text(PROGRAM.format(script=script), "utf-8")
-            text += SAY
+        record = RECORD.format(tool=shlex.quote(tool), calls=shlex.quote(str(self.folder / ".calls")))
         file = self.folder / tool
-        file.write_text(text.format_map({name: shlex.quote(str(word)) for name, word in words.items()}), "utf-8")
+        file.write_text(record + script, "utf-8")
         file.chmod(0o755)
 
     def calls(self) -> list[str]:

@@ -13,7 +13,7 @@ import yaml
 
 from scripts.gate.judges import JUDGES
 from synth import ROOT
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 from tests.workshop import Ended, Workshop
 
 GITHUB = ROOT / ".github"
@@ -152,7 +152,7 @@ def test_the_gate_sees_files_that_git_does_not_know(tmp_path: Path) -> None:
     script = step("ci", "gate", "Generate everything again")["run"]
     tools = StandIns(tmp_path / "bin")
     tools.put("make")
-    tools.put("git", "if 'status' in arguments: print(open('status').read(), end='')")
+    tools.put("git", 'case "$*" in *status*) cat status;; esac')
     for status, code in (("", 0), ("?? deploy/apps/new.yaml\n", 1)):
         (tmp_path / "status").write_text(status)
         ended = run(script, tmp_path, tools.path)
@@ -231,7 +231,7 @@ def test_what_nobody_has_acknowledged_is_red_after_the_comment(
     tmp_path: Path, code: int, page: str, ends: int, output: str
 ) -> None:
     tools = StandIns(tmp_path)
-    tools.put("gw", f"print({page!r}) if {page!r} else None\nsys.exit({code})")
+    tools.put("gw", f"{says(page) if page else ''}exit {code}")
     given, text = tmp_path / "output", "a `$(text)`\n%s"
     given.write_text("")
     variables = {"BASE": "main", "TEXT": text, "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(given)}
@@ -252,7 +252,7 @@ def test_the_last_job_of_the_review_is_red(tmp_path: Path, open_: str, ends: int
 def commented(folder: Path, known: str) -> tuple[list[list[str]], str]:
     """The calls of gh for a text, when the pull request has a known comment of ours or none; and the comment."""
     tools = StandIns(folder / "bin")
-    tools.put("gh", f"if '--paginate' in arguments: print({known!r})")
+    tools.put("gh", says(known, when="--paginate"))
     item = step("review", "comment", "Write the comment, or renew it")
     variables = {"MARKER": item["env"]["MARKER"], "NUMBER": "7", "COMMIT": "abc", "GITHUB_REPOSITORY": "us/platform"}
     ended = run(item["run"], folder, tools.path, TEXT="a `$(text)`\n%s", **variables)
@@ -330,8 +330,8 @@ def test_the_image_goes_where_staging_takes_it_from(tmp_path: Path) -> None:
 def asked(folder: Path, *, changed: bool, known: int) -> tuple[list[list[str]], str]:
     """The calls that ask for a release, and the text of the pull request."""
     tools = StandIns(folder / "bin")
-    tools.put("git", f"if 'diff' in arguments: sys.exit({int(changed)})")
-    tools.put("gh", f"if 'list' in arguments: print({known})")
+    tools.put("git", fails(when="diff") if changed else "")
+    tools.put("gh", says(str(known), when="list"))
     (folder / "changes.diff").write_text("-tag: 1.3.0\n+tag: 1.4.0\n")
     variables = {"BASE": "main", "TAG": "1.4.0", "SOURCE": "us/wiki@abc", "GUIDE": "https://github.example.com/ci.md"}
     ended = run(
@@ -372,7 +372,7 @@ def test_a_release_that_staging_runs_is_not_asked_for(tmp_path: Path) -> None:
 def looked(folder: Path, said: str, code: int) -> tuple[Ended, str]:
     """How the step ends that looks at the versions, when doctor says a text; and what it gives to the next job."""
     tools = StandIns(folder)
-    tools.put("gw", f"print({said!r})\nsys.exit({code})")
+    tools.put("gw", f"{says(said)}exit {code}")
     output = folder / "output"
     output.write_text("")
     script = step("support", "look", "Look at what is supported, and for how long")["run"]
@@ -402,7 +402,7 @@ def test_what_runs_out_is_given_to_the_job_that_may_write(
 def written(folder: Path, *, known: str, text: str) -> tuple[list[list[str]], str]:
     """The calls of gh for a text, when an open issue of ours is known or none; and the issue's body."""
     tools = StandIns(folder / "bin")
-    tools.put("gh", f"if '--paginate' in arguments: print({known!r})")
+    tools.put("gh", says(known, when="--paginate"))
     item = step("support", "issue", "Open the issue, renew it, or close it")
     variables = {"MARKER": item["env"]["MARKER"], "GUIDE": "https://github.example.com/operations.md"}
     ended = run(item["run"], folder, tools.path, TEXT=text, GITHUB_REPOSITORY="us/platform", **variables)
@@ -482,7 +482,7 @@ def test_the_judges_of_a_commit_are_some_of_the_gate() -> None:
 def test_a_file_that_is_not_added_is_no_commit(tmp_path: Path) -> None:
     tools = StandIns(tmp_path / "bin")
     for unknown, code in (("deploy/apps/new.yaml", 1), ("", 0)):
-        tools.put("git", f"if {unknown!r}: print({unknown!r})")
+        tools.put("git", says(unknown) if unknown else "")
         ended = run(hooks()["added"]["entry"], tmp_path, tools.path)
         assert (ended.code, ended.out.strip()) == (code, unknown)
 

@@ -5,6 +5,7 @@ import re
 from scripts.cluster.local import PORTS
 from synth import ROOT
 from tests.scripts.desk import Desk
+from tests.stand_ins import says
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -17,7 +18,7 @@ def test_the_commands_by_hand_are_those_that_up_runs(desk: Desk) -> None:
     section = README.partition("### By hand")[2]
     by_hand = re.findall(r"^\$ (.+)$", section.partition("```console\n")[2].partition("```")[0], re.MULTILINE)
     # Without a cluster no page has an address, so it ends at the last of the commands.
-    desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
+    desk.tools.put("tofu", says("{}", when="output"))
     assert desk.run("up").code == 3
     calls = [call.replace("CHECKOUT", "../graphwiki") for call in desk.calls()]
     of_others = [call for call in calls if "rollout status" in call][1:]

@@ -27,7 +27,7 @@ from scripts.gate.tofu import home
 from synth import ROOT
 from synth.overview import read
 from synth.overview.model import SCHEMES
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 from tests.test_renovate import NUMBER_LIKE, ways
 from tests.workshop import Ended
 
@@ -298,7 +298,7 @@ def test_the_cluster_is_made_once_replaced_when_it_changes_and_destroyed(infra: 
 
 
 def test_an_apply_after_a_failure_half_way_continues(infra: Infra) -> None:
-    infra.tools.put("k3d", "if 'create' in arguments: sys.exit('no space left on device')")
+    infra.tools.put("k3d", fails("no space left on device", when="create"))
     ended = infra.apply()
     assert ended.code == 1
     assert "no space left on device" in ended.out + ended.err
@@ -316,7 +316,7 @@ def test_an_apply_after_a_failure_half_way_continues(infra: Infra) -> None:
 
 
 def test_an_interrupted_creation_is_cleared_by_the_next_apply(infra: Infra) -> None:
-    infra.tools.put("k3d", "if 'create' in arguments: time.sleep(30)")
+    infra.tools.put("k3d", 'case "$*" in *create*) exec sleep 30;; esac')
     cli = terraform()
     assert cli
     process = subprocess.Popen(
@@ -337,7 +337,7 @@ def test_an_interrupted_creation_is_cleared_by_the_next_apply(infra: Infra) -> N
     assert mark.exists()
     infra.tools.calls()
 
-    infra.tools.put("k3d", "if 'list' in arguments: print('graphwiki   1/1   2/2   true')")
+    infra.tools.put("k3d", says("graphwiki   1/1   2/2   true", when="list"))
     ended = infra.apply()
     assert ended.code == 0, ended.err
     assert "cluster graphwiki is half made, from a run that was interrupted: it goes first" in ended.out
@@ -360,13 +360,13 @@ def preflight(infra: Infra, path: str | None = None) -> Ended:
 def test_what_is_in_the_way_is_told(infra: Infra) -> None:
     assert preflight(infra) == Ended(0, "", "")
 
-    infra.tools.put("docker", "sys.exit(1)")
+    infra.tools.put("docker", fails())
     assert preflight(infra) == Ended(
         1, "", "preflight: Docker does not answer: start it, and see that `docker info` works for you\n"
     )
 
     infra.tools.put("docker")
-    infra.tools.put("k3d", "print('graphwiki   1/1   2/2   true')")
+    infra.tools.put("k3d", says("graphwiki   1/1   2/2   true"))
     assert preflight(infra) == Ended(
         1,
         "",
@@ -374,10 +374,10 @@ def test_what_is_in_the_way_is_told(infra: Infra) -> None:
         "`k3d cluster delete graphwiki`, or choose another cluster_name\n",
     )
 
-    infra.tools.put("k3d", "sys.exit(1)")
+    infra.tools.put("k3d", fails())
     assert preflight(infra).err == "preflight: k3d does not list its clusters: `k3d cluster list` says why\n"
 
-    infra.tools.put("k3d", "print('graphwiki-2   1/1   2/2   true')")
+    infra.tools.put("k3d", says("graphwiki-2   1/1   2/2   true"))
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as listener:
             try:
@@ -406,7 +406,7 @@ def test_a_missing_tool_is_told_with_where_to_get_it(infra: Infra, tool: str) ->
 
 
 def test_nothing_is_made_before_what_is_in_the_way_is_gone(infra: Infra) -> None:
-    infra.tools.put("docker", "sys.exit(1)")
+    infra.tools.put("docker", fails())
     ended = infra.apply()
     assert ended.code == 1
     assert "preflight: Docker does not answer" in ended.out + ended.err

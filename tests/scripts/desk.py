@@ -13,17 +13,16 @@ from facts.environments import LOCAL
 from scripts.__main__ import execute
 from scripts.cluster.deployed import hosts
 from synth import ROOT
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, says
 from tests.workshop import Ended
 
 TOOLS = ("tofu", "k3d", "docker", "kubectl", "flux")
 
-TOFU = f"""
-if 'output' in arguments: print({json.dumps({host: f"http://{host}:1" for host in hosts(LOCAL)})!r})
-addresses = ('helm_release.istiod', 'null_resource.cluster', 'null_resource.platform')
-resources = ', '.join('{{"address": "%s"}}' % address for address in addresses)
-if 'show' in arguments: print('{{"values": {{"root_module": {{"resources": [%s]}}}}}}' % resources)
-"""
+ADDRESSES = ("helm_release.istiod", "null_resource.cluster", "null_resource.platform")
+RESOURCES = [{"address": address} for address in ADDRESSES]
+TOFU = says(json.dumps({host: f"http://{host}:1" for host in hosts(LOCAL)}), when="output") + says(
+    json.dumps({"values": {"root_module": {"resources": RESOURCES}}}), when="show"
+)
 """What the stand-in for Terraform says: the pages, and what is in its state."""
 
 

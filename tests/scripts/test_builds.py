@@ -7,9 +7,9 @@ import pytest
 
 from scripts.gate.builds import Build, Wheel
 from synth import ToolError
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails
 
-WRITES = "open(sys.argv[sys.argv.index('-o') + 1], 'w').write('a program')"
+WRITES = """while [ "$1" != -o ]; do shift; done; printf 'a program' >"$2"\n"""
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_it_is_built_once(build: Build, go: StandIns) -> None:
 
 
 def test_what_failed_half_way_is_built_again(build: Build, go: StandIns) -> None:
-    go.put("go", f"{WRITES}\nsys.exit(1)")
+    go.put("go", WRITES + fails())
     with pytest.raises(ToolError, match=r"failed with exit code 1"):
         build.make()
     assert not build.place.exists()
@@ -96,7 +96,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "pins.txt").write_text("package==1\n")
     tools = StandIns(tmp_path / "bin")
-    tools.put("python", "folder = sys.argv[sys.argv.index('--target') + 1]\nopen(folder + '/program', 'w').write('a')")
+    tools.put("python", """while [ "$1" != --target ]; do shift; done; printf a >"$2/program"\n""")
     monkeypatch.setattr("sys.executable", str(tools.folder / "python"))
     return Wheel("program", tmp_path / "pins.txt", "program")
 

@@ -33,15 +33,15 @@ from synth import ROOT, ToolError
 from tests.deployed import APPS
 from tests.environments import EXAMPLE
 from tests.scripts.desk import TOFU, TOOLS, Desk
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 from tests.workshop import Ended
 
 VERSIONS = {
-    "tofu": "print('OpenTofu v1.12.6')",
-    "k3d": "print('k3d version v5.9.0')",
-    "docker": "print('28.2.2')",
-    "kubectl": "print('Client Version: v1.35.1')",
-    "flux": "print('flux version 2.9.4')",
+    "tofu": says("OpenTofu v1.12.6"),
+    "k3d": says("k3d version v5.9.0"),
+    "docker": says("28.2.2"),
+    "kubectl": says("Client Version: v1.35.1"),
+    "flux": says("flux version 2.9.4"),
 }
 
 PASSED_THROUGH = [route.address.host for route in deployed(LOCAL).routes if route.address.protocol == "TLS"]
@@ -83,14 +83,18 @@ def test_a_dry_run_prints_and_runs_nothing(desk: Desk, command: str) -> None:
     assert desk.calls() == []
 
 
+def breaks_at(arguments: list[str]) -> str:
+    """A script that fails in the one call that has these arguments and no others."""
+    return f'if [ "$*" = {shlex.quote(" ".join(arguments))} ]; then\n{fails("it broke")}fi\n'
+
+
 def steps_that_stop(desk: Desk, arguments: list[str], steps: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """Let each step fail in turn: the command ends there, with a sentence."""
     for number, step in enumerate(steps):
         tool, *rest = shlex.split(step.replace("CHECKOUT", str(desk.checkout)))
         for name in TOOLS:
             desk.tools.put(name, TOFU if name == "tofu" else "")
-        failing = f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')"
-        desk.tools.put(tool, f"{failing}\n{TOFU if tool == 'tofu' else ''}")
+        desk.tools.put(tool, breaks_at(rest) + (TOFU if tool == "tofu" else ""))
         ended = desk.run(*arguments)
         assert ended.code == 3
         assert "it broke" in capfd.readouterr().err
@@ -115,7 +119,7 @@ def test_what_was_applied_by_hand_is_said_to_go_where_flux_runs(desk: Desk) -> N
 
 @pytest.mark.parametrize("command", ["reconcile", "resume", "suspend"])
 def test_where_flux_cannot_what_to_do_is_said_for_that_cluster(desk: Desk, command: str) -> None:
-    desk.tools.put("flux", "sys.exit('resource is suspended')")
+    desk.tools.put("flux", fails("resource is suspended"))
     ended = desk.run("flux", command, "--env", "staging")
     assert ended.code == 3
     advised = re.findall(r"`./gw (flux \w+) --env staging`", ended.err)
@@ -180,7 +184,7 @@ def test_down_asks_and_a_no_destroys_nothing(desk: Desk) -> None:
 
 
 def test_down_of_a_cluster_that_was_never_made_forgets_nothing(desk: Desk) -> None:
-    desk.tools.put("tofu", """if 'show' in arguments: print('{"format_version": "1.0"}')""")
+    desk.tools.put("tofu", says('{"format_version": "1.0"}', when="show"))
     assert desk.run("cluster", "down", "--yes").code == 0
     assert not [call for call in desk.calls() if "state rm" in call]
 
@@ -197,21 +201,16 @@ def test_down_of_a_cluster_that_was_never_made_forgets_nothing(desk: Desk) -> No
 def test_terraform_writes_the_context_where_kubectl_looks(
     desk: Desk, kubeconfig: str, file: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    variables = "'TF_VAR_kubeconfig', 'TF_VAR_cluster_name'"
-    desk.tools.put("tofu", f"if 'apply' in arguments: print(*(os.environ[name] for name in ({variables})))")
+    desk.tools.put("tofu", 'case "$*" in *apply*) echo "$TF_VAR_kubeconfig $TF_VAR_cluster_name";; esac')
     given = {"KUBECONFIG": kubeconfig, "TF_VAR_cluster_name": "other", "TF_VAR_kubeconfig": "/elsewhere"}
     assert desk.run("cluster", "up", "--yes", **given).code == 0
     assert capfd.readouterr().out == f"{file} graphwiki\n"
 
 
 def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence(desk: Desk) -> None:
-    marks = f"mark = lambda name: open({str(desk.tools.folder)!r} + '/' + name, 'w').close()"
-    desk.tools.put(
-        "docker",
-        f"{marks}\n"
-        "try:\n    mark('started')\n    time.sleep(30)\n"
-        "except KeyboardInterrupt:\n    time.sleep(0.5)\n    mark('tidied')",
-    )
+    started, tidied = desk.tools.folder / "started", desk.tools.folder / "tidied"
+    tidies = f"sleep 0.5; : >{shlex.quote(str(tidied))}"
+    desk.tools.put("docker", f"trap {shlex.quote(tidies)} INT\n: >{shlex.quote(str(started))}\nsleep 30\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts", "image", "build"],
         cwd=ROOT,
@@ -221,12 +220,12 @@ def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence
         start_new_session=True,
     )
     end = time.monotonic() + 20
-    while not (desk.tools.folder / "started").exists() and time.monotonic() < end:
+    while not started.exists() and time.monotonic() < end:
         time.sleep(0.05)
     # Ctrl-C reaches the whole process group: this command and the tool that it runs.
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=20)
-    assert (desk.tools.folder / "tidied").exists()
+    assert tidied.exists()
     assert process.returncode == 130
     assert said.splitlines()[-1] == "interrupted: the same command can be run again"
 
@@ -301,8 +300,8 @@ class TestFluxBootstrap:
     def test_a_new_key_is_made_and_shown_before_flux_reads_the_repository(
         self, desk: Desk, capfd: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
     ) -> None:
-        desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
-        desk.tools.put("flux", "if 'create' in arguments: print('deploy key: ssh-ed25519 AAAA')")
+        desk.tools.put("kubectl", fails(when="get secret"))
+        desk.tools.put("flux", says("deploy key: ssh-ed25519 AAAA", when="create"))
         ended = self.bootstrap(desk, answer="y\n")
         assert ended.code == 0, ended.err
         assert "deploy key: ssh-ed25519 AAAA" in capfd.readouterr().out
@@ -310,7 +309,7 @@ class TestFluxBootstrap:
         assert [call.replace(LOCAL.git_url, "GIT_URL") for call in desk.calls()] == snapshot
 
     def test_without_the_answer_it_stops_before_the_sync(self, desk: Desk) -> None:
-        desk.tools.put("kubectl", "if 'get secret' in arguments: sys.exit(1)")
+        desk.tools.put("kubectl", fails(when="get secret"))
         assert self.bootstrap(desk, answer="n\n").code == 130
         assert not [call for call in desk.calls() if "gotk-sync" in call]
 
@@ -323,7 +322,7 @@ class TestFluxBootstrap:
 
     def test_a_second_run_shows_the_key_again_and_asks_again(self, desk: Desk) -> None:
         public = base64.b64encode(b"ssh-ed25519 AAAA").decode()
-        desk.tools.put("kubectl", f"if 'jsonpath' in arguments: print({public!r}, end='')")
+        desk.tools.put("kubectl", says(public, when="jsonpath"))
         ended = self.bootstrap(desk, answer="n\n")
         assert ended.code == 130
         assert "the key is there already: ssh-ed25519 AAAA\n" in ended.err
@@ -338,7 +337,7 @@ class TestFluxBootstrap:
             tool, *rest = shlex.split(step)
             for name in TOOLS:
                 desk.tools.put(name)
-            desk.tools.put(tool, f"if arguments == {' '.join(rest)!r}: sys.exit('it broke')")
+            desk.tools.put(tool, breaks_at(rest))
             ended = self.bootstrap(desk, "--yes")
             assert ended.code == 3
             assert ended.err.splitlines()[-1].startswith(f"{step} failed with exit code 1; its output is above")
@@ -400,7 +399,7 @@ def test_up_does_all_of_it_in_order_and_ends_when_every_page_answers_to_its_host
         host: f"https://{host}:{tls_pages}" if host in PASSED_THROUGH else f"http://{host}:{pages}"
         for host in hosts(LOCAL)
     }
-    desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps(urls)!r})")
+    desk.tools.put("tofu", says(json.dumps(urls), when="output"))
     Pages.waiting = 2
     ended = desk.run("up", "--yes")
     assert ended.code == 0, ended.err
@@ -420,7 +419,7 @@ def test_up_does_all_of_it_in_order_and_ends_when_every_page_answers_to_its_host
 
 
 def test_each_failing_step_of_up_ends_it(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
-    desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
+    desk.tools.put("tofu", says("{}", when="output"))
     ended = desk.run("up", "--yes")
     assert ended.code == 3
     assert f"Terraform knows no address of {hosts(LOCAL)[0]}: `./gw cluster up` makes the cluster" in ended.err
@@ -443,7 +442,7 @@ def test_a_page_over_tls_is_asked_for_by_its_name(tls_pages: int) -> None:
 
 
 def test_open_without_a_cluster_is_told(desk: Desk) -> None:
-    desk.tools.put("tofu", "if 'output' in arguments: print('{}')")
+    desk.tools.put("tofu", says("{}", when="output"))
     ended = desk.run("open")
     assert ended.code == 3
     assert f"Terraform knows no address of {deployed(LOCAL).app(WIKI).addresses[0].host}" in ended.err
@@ -455,7 +454,7 @@ def test_a_page_is_opened_by_its_host_whole_or_without_the_domain(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    desk.tools.put("tofu", f"if 'output' in arguments: print({json.dumps({host: f'http://{host}:1'})!r})")
+    desk.tools.put("tofu", says(json.dumps({host: f"http://{host}:1"}), when="output"))
     for name in (host, host.removesuffix(f".{LOCAL.domain}")):
         assert desk.run("open", name).code == 0
     assert opened == [f"http://{host}:1"] * 2
@@ -496,15 +495,15 @@ class TestDoctor:
     @pytest.mark.parametrize(
         ("tool", "script", "line"),
         [
-            ("tofu", "print('OpenTofu v1.5.0')", "FIX     tofu: 1.5.0\n        too old, install OpenTofu"),
-            ("k3d", "print('k3d version v5.6.3')", "FIX     k3d: 5.6.3\n        too old, install k3d 5.9.0"),
+            ("tofu", says("OpenTofu v1.5.0"), "FIX     tofu: 1.5.0\n        too old, install OpenTofu"),
+            ("k3d", says("k3d version v5.6.3"), "FIX     k3d: 5.6.3\n        too old, install k3d 5.9.0"),
             (
                 "kubectl",
-                "print('Client Version: v1.32.4')",
+                says("Client Version: v1.32.4"),
                 "FIX     kubectl: 1.32.4\n        too far from the cluster's version, install kubectl 1.35",
             ),
-            ("docker", "sys.exit(1)", "FIX     docker: does not answer\n        start Docker"),
-            ("flux", "sys.exit(1)", "later   flux: not found\n        install flux 2.9.4"),
+            ("docker", fails(), "FIX     docker: does not answer\n        start Docker"),
+            ("flux", fails(), "later   flux: not found\n        install flux 2.9.4"),
         ],
     )
     def test_a_tool_that_will_not_do_is_told_with_what_to_do(
@@ -551,7 +550,7 @@ class TestDoctor:
         assert "cgroup" not in ready.run("doctor", "--env", "production").out
 
     def test_docker_without_buildx_cannot_build_the_image(self, ready: Desk) -> None:
-        ready.tools.put("docker", "if 'buildx' in arguments: sys.exit(1)\nprint('28.2.2')")
+        ready.tools.put("docker", fails(when="buildx") + says("28.2.2"))
         assert "FIX     docker: without buildx\n        install Docker's buildx plugin" in ready.run("doctor").out
 
     def test_a_dry_run_prints_its_commands(self, ready: Desk) -> None:

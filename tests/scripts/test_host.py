@@ -14,7 +14,7 @@ from scripts.cluster import host
 from scripts.cluster.findings import Finding
 from scripts.cluster.host import DISK, DISK_SHARE, DOCKER, GIB, INOTIFY, MEMORY, MODULES
 from synth import ROOT
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 
 FIT: dict[str, Any] = {
     "ServerVersion": "28.2.2",
@@ -64,7 +64,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     def look(script: str = "", **differing: object) -> dict[str, Finding]:
         here = {"KernelVersion": os.uname().release, "DockerRootDir": str(tmp_path)}
         info = json.dumps({**FIT, **here, **differing})
-        tools.put("docker", f"if arguments.startswith('info'): print({info!r})\n{script}")
+        tools.put("docker", says(info, when="info --format") + script)
         return {finding.subject: finding for finding in host.host()}
 
     made = Machine(tools, limits, look)
@@ -85,7 +85,7 @@ def test_a_machine_that_fits_is_told_so(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["sys.exit(1)", "print('no JSON')", "print('[]')", 'print(\'{"ServerVersion": ""}\')'],
+    [fails(), says("no JSON"), says("[]"), says('{"ServerVersion": ""}')],
 )
 def test_where_docker_does_not_answer_nothing_is_said_of_its_machine(machine: Machine, script: str) -> None:
     machine.tools.put("docker", script)
@@ -163,12 +163,12 @@ def test_a_limit_of_inotify_that_is_too_low_is_told_with_the_line_that_raises_it
 class TestAVirtualMachine:
     """Docker Desktop and the like: what this machine's own files say is not of interest."""
 
-    DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\\noverlay {size} 1 {free} 50% /\\n"
+    DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay {size} 1 {free} 50% /\n"
 
     def script(self, free: int = DISK, **limits: int) -> str:
         df = self.DF.format(size=2 * DISK // 1024, free=free // 1024)
-        values = "\\n".join(str(value) for value in {**INOTIFY, **limits}.values())
-        return f"if ' df ' in arguments: print('{df}')\nif 'cat ' in arguments: print('{values}')"
+        values = "\n".join(str(value) for value in {**INOTIFY, **limits}.values())
+        return says(df, when=" df ") + says(values, when="cat ")
 
     def test_its_values_come_from_a_container(self, machine: Machine) -> None:
         machine.limit(**dict.fromkeys(INOTIFY, 1))
@@ -190,7 +190,7 @@ class TestAVirtualMachine:
     def test_without_the_image_or_its_answer_it_says_what_it_did_not_look_at(
         self, machine: Machine, failing: str
     ) -> None:
-        findings = machine.look(f"if arguments.startswith({failing!r}): sys.exit(1)", **DESKTOP)
+        findings = machine.look(fails(when=failing), **DESKTOP)
         assert wrong(findings) == ["disk", "inotify"]
         for subject in ("disk", "inotify"):
             assert findings[subject].later

@@ -9,7 +9,7 @@ from facts.versions import kubernetes_minor
 from scripts.gate import kubernetes
 from synth import ToolError
 from tests.environments import MANAGED, PLAIN
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 
 OWN = """module k8s.io/kubernetes
 
@@ -77,13 +77,8 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
     tools = StandIns(tmp_path / "bin")
     tools.put(
         "go",
-        """
-import sys
-if "-versions" in arguments:
-    print("k8s.io/kubernetes v1.8.9 v1.9.3 v1.9.4-rc.0 v1.9.4 v1.10.0")
-if "k8s.io/mount-utils@v0.9.4" in arguments:
-    sys.exit(1)
-""",
+        says("k8s.io/kubernetes v1.8.9 v1.9.3 v1.9.4-rc.0 v1.9.4 v1.10.0", when="-versions")
+        + fails(when="k8s.io/mount-utils@v0.9.4"),
     )
     monkeypatch.setenv("PATH", tools.path)
     return tools

@@ -11,7 +11,7 @@ from scripts.gate.node import programs
 from scripts.gate.node.mesh import CHARTS, LOCAL_VALUES, PAGE, Release, releases
 from synth import ROOT, ToolError
 from tests.environments import MANAGED
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 
 LINES = (
     "helm repo add istio https://example.com/charts",
@@ -72,12 +72,12 @@ def test_a_program_has_the_libraries_that_it_is_linked_with(tmp_path: Path, monk
     library = tmp_path / "lib.so.6"
     library.touch()
     said = f"\tlinux-vdso.so.1 (0x7ff)\n\tlib.so.6 => {library} (0x7f)\n\t{library} (0x7f)\n"
-    tools.put("ldd", f"print({said!r})")
+    tools.put("ldd", says(said))
     monkeypatch.setenv("PATH", tools.path)
     assert programs.libraries(tmp_path / "program") == {str(library): library}
 
 
-@pytest.mark.parametrize("script", ["print('\\tlib.so.6 => not found')", "sys.exit('not a dynamic executable')"])
+@pytest.mark.parametrize("script", [says("\tlib.so.6 => not found"), fails("not a dynamic executable")])
 def test_a_program_that_does_not_run_here_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     tools = StandIns(tmp_path / "bin")
     tools.put("ldd", script)

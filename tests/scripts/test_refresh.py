@@ -15,7 +15,7 @@ from scripts.gate.refresh import cut_crd
 from synth import ROOT, ToolError
 from synth.manifest import Document, dump, load
 from synth.schemas import CRDS
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, fails, says
 from tests.workshop import Kept, Workshop
 
 
@@ -129,7 +129,7 @@ spec: {{versions: [{{schema: {{description: gone, properties: {{description: {{t
 def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
     workshop: Workshop, tools: StandIns
 ) -> None:
-    tools.put("flux", f"print({MANIFEST!r})")
+    tools.put("flux", says(MANIFEST))
     tools.put("go")
     ended = workshop.command("refresh", "flux")
     assert ended.code == 0, ended.err
@@ -150,8 +150,8 @@ def test_a_failing_tool_is_told_and_the_manifest_stays(
     workshop: Workshop, tools: StandIns, failing: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = workshop.deployed()
-    for tool, script in {"flux": f"print({MANIFEST!r})", "go": ""}.items():
-        tools.put(tool, "sys.exit('no such version')" if tool == failing else script)
+    for tool, script in {"flux": says(MANIFEST), "go": ""}.items():
+        tools.put(tool, fails("no such version") if tool == failing else script)
     ended = workshop.command("refresh", "flux")
     assert ended.code == 3
     assert "no such version" in capfd.readouterr().err
@@ -166,7 +166,7 @@ def test_a_manifest_without_one_of_the_controllers_is_refused() -> None:
 
 
 def test_without_go_flux_stays_and_go_is_named(workshop: Workshop, tools: StandIns) -> None:
-    tools.put("flux", f"print({MANIFEST!r})")
+    tools.put("flux", says(MANIFEST))
     ended = workshop.command("refresh", "flux")
     assert ended.code == 3
     assert ended.err == "go is not on PATH: install Go 1.26 or newer (https://go.dev/dl/)\n"
@@ -185,7 +185,7 @@ def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
 def test_go_downloads_without_the_callers_flags(
     workshop: Workshop, tools: StandIns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = "import json, os\nassert os.environ['GOFLAGS'] == ''\nprint(json.dumps({'Dir': '/nowhere'}))"
+    script = '[ "${GOFLAGS-unset}" = "" ] || exit 1\n' + says('{"Dir": "/nowhere"}')
     tools.put("go", script)
     monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     ended = workshop.command("refresh", "crds")

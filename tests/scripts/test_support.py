@@ -10,7 +10,7 @@ from facts import versions
 from scripts.cluster import doctor
 from scripts.cluster.support import SOON, support
 from tests.scripts.desk import Desk
-from tests.stand_ins import StandIns
+from tests.stand_ins import StandIns, says
 
 END = date(2027, 2, 28)
 TEXT = f"""
@@ -62,8 +62,8 @@ def test_its_exit_code_is_that_of_the_other_findings(
 ) -> None:
     monkeypatch.setattr(doctor, "today", lambda: day)
     tools = StandIns(tmp_path / "bin")
-    tools.put("kubectl", "print('Client Version: v1.35.1')")
-    tools.put("flux", "print('flux version 2.9.4')")
+    tools.put("kubectl", says("Client Version: v1.35.1"))
+    tools.put("flux", says("flux version 2.9.4"))
     ended = Desk(tools, tmp_path).run("doctor", *arguments)
     assert ended.code == code
     if code:
