@@ -20,8 +20,9 @@ def says(text: str, when: str = "") -> str:
 
 
 def fails(why: str = "", when: str = "") -> str:
-    """A script that ends with exit code 1 and the reason, in the calls that have `when` among their arguments."""
-    return _in_calls(when, f"printf '%s\\n' {shlex.quote(why)} >&2; exit 1")
+    """A script that ends with exit code 1 and the reason, if any, in the calls that have `when` in their arguments."""
+    say = f"printf '%s\\n' {shlex.quote(why)} >&2; " if why else ""
+    return _in_calls(when, f"{say}exit 1")
 
 
 def _in_calls(when: str, commands: str) -> str:
