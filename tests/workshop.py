@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,8 +127,13 @@ class Workshop:
         return Ended(code, out.getvalue(), err.getvalue())
 
     def deployed(self) -> dict[str, bytes]:
-        deploy = self.root / "deploy"
-        return {p.relative_to(deploy).as_posix(): p.read_bytes() for p in deploy.rglob("*") if p.is_file()}
+        files = (Path(folder, name) for folder, _, names in os.walk(self.root / "deploy") for name in names)
+        start = len(f"{self.root}/deploy/")
+        return {str(file)[start:]: file.read_bytes() for file in files}
+
+
+Stamp = tuple[int, ...]
+"""What a file system says of a file whenever it is written to."""
 
 
 class Kept:
@@ -136,42 +141,44 @@ class Kept:
 
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
-        self._content = {path: (path.read_bytes(), path.stat().st_mode) for path, is_file in self._all() if is_file}
-        self._folders = {path for path, is_file in self._all() if not is_file}
-        self._stamps = {path: _stamp(path) for path in self._content}
+        self._files, self._folders = self._found()
+        self._content = {path: Path(path).read_bytes() for path in self._files}
 
     def put_back(self) -> None:
-        for path, is_file in list(self._all()):
-            if is_file and path not in self._content:
-                path.unlink(missing_ok=True)
-            elif not is_file and path not in self._folders:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in self._folders:
-            path.mkdir(parents=True, exist_ok=True)
-        for path, (content, mode) in self._content.items():
-            if _stamp(path) != self._stamps[path]:
-                path.unlink(missing_ok=True)
-                path.write_bytes(content)
-                path.chmod(mode)
-                self._stamps[path] = _stamp(path)
+        files, folders = self._found()
+        for path in files.keys() - self._files.keys():
+            Path(path).unlink()
+        for path in folders - self._folders:
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self._folders - folders:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        for path, stamp in self._files.items():
+            if files.get(path) != stamp:
+                file = Path(path)
+                file.unlink(missing_ok=True)
+                file.write_bytes(self._content[path])
+                file.chmod(stamp[0])
+                self._files[path] = _stamp(file.stat())
 
-    def _all(self) -> Iterator[tuple[Path, bool]]:
-        """Every path, with whether it is a file; what is linked, and what Python keeps, stays as it is."""
-        for folder, folders, files in os.walk(self.workshop.root):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            for name in [*folders, *files]:
-                path = Path(folder, name)
-                if not path.is_symlink():
-                    yield path, name in files
+    def _found(self) -> tuple[dict[str, Stamp], set[str]]:
+        """The stamp of every file, and the folders; what is linked, and what Python keeps, stays as it is."""
+        files, folders = {}, set()
+        left = [str(self.workshop.root)]
+        while left:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    if entry.is_symlink() or entry.name == "__pycache__":
+                        continue
+                    if entry.is_dir():
+                        folders.add(entry.path)
+                        left.append(entry.path)
+                    else:
+                        files[entry.path] = _stamp(entry.stat())
+        return files, folders
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """What a file system says of a file whenever it is written to; None where it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mode, found.st_mtime_ns, found.st_ctime_ns
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _scripts() -> list[str]:
