@@ -19,9 +19,10 @@ from charts.platform.mesh import Mesh
 from charts.platform.priorities import Priorities
 from charts.platform.rancher import RancherRoute
 from charts.shapes.app import App, connect
+from charts.shapes.reconciler import RECONCILED
 from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images
-from facts.layout import FLUX_FOLDER
+from facts.layout import FLUX_FOLDER, OF_APPS
 from facts.provided import provided
 from facts.versions import kubernetes_minor
 from synth import DefinitionError
@@ -59,7 +60,7 @@ def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[
     _check_images(environment, apps)
     routes = [RancherRoute(root(), environment)] if environment.rancher else []
     claims = [claim for app in apps for claim in app.claims] + [route.claim for route in routes]
-    flux = FluxSystem(root(), environment)
+    flux = FluxSystem(root(), environment, [app.name for app in apps])
     filled = [
         Folder(FLUX_FOLDER, flux, flux.file_names, flux.external_files(), flux.patches),
         Folder("platform/priorities", Priorities(root())),
@@ -67,7 +68,7 @@ def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[
         *([Folder("platform/certificates", Certificates(root(), environment.tls, claims))] if environment.tls else []),
         Folder("platform/gateway", IngressGateway(root(), claims, tls=environment.tls is not None)),
         *(Folder("platform/rancher", route) for route in routes),
-        *(Folder(f"apps/{app.name}", app) for app in apps),
+        *(Folder(f"apps/{app.name}", app, kinds=RECONCILED, others=f"{OF_APPS}/{app.name}") for app in apps),
     ]
     return filled, [*provided(environment), *(given for app in apps for given in app.provided)]
 

@@ -1,10 +1,19 @@
 """Where things are in deploy/: the folders of an environment's tree, and the names that Flux's own folder keeps."""
 
-UNITS = ("flux", "platform", "apps")
-"""The folders of an environment's tree that Flux applies, each as a whole."""
+PLATFORM = "platform"
+"""What Flux applies before the apps: a folder, and the Kustomization of its name."""
+
+UNITS = ("flux", PLATFORM, "apps")
+"""The folders of an environment's tree, in the order in which Flux applies them."""
+
+OF_APPS = f"{PLATFORM}/apps"
+"""Where an environment's tree has what the platform says of each app: its namespace, its room, who may reach it."""
 
 SYNC_NAME = "flux-system"
 """Flux's own name for its namespace, the source, its credentials, and the Kustomization that applies Flux itself."""
+
+NOT_OF_APPS = (SYNC_NAME, PLATFORM)
+"""The Kustomizations that are there before any app's, which has the app's name."""
 
 FLUX_FOLDER = f"flux/{SYNC_NAME}"
 """Flux's own folder in an environment's tree."""

@@ -66,6 +66,11 @@ FLUX_SYSTEM = Provided("Namespace", SYNC_NAME, by=COMPONENTS_FILE)
 FLUX_KEY = Provided("Secret", SYNC_NAME, by="`flux bootstrap`", namespace=FLUX_SYSTEM.name)
 """The key by which Flux reads this repository."""
 
+KUSTOMIZE_CONTROLLER = Provided(
+    "ServiceAccount", "kustomize-controller", by=COMPONENTS_FILE, namespace=FLUX_SYSTEM.name
+)
+"""The account of the controller itself, which may do everything."""
+
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 """Annotation of what Flux does not delete when it leaves Git: data, and the namespace that holds it."""
 
@@ -86,6 +91,7 @@ EVERYWHERE = (
     CERT_MANAGER,
     FLUX_SYSTEM,
     FLUX_KEY,
+    KUSTOMIZE_CONTROLLER,
 )
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Protocol
@@ -38,6 +38,8 @@ APPLY_ORDER = (
     "LimitRange",
     "NetworkPolicy",
     "ServiceAccount",
+    "Role",
+    "RoleBinding",
     "ConfigMap",
     "Secret",
     "PersistentVolumeClaim",
@@ -101,7 +103,8 @@ class Folder:
 
     `path` is relative to the environment's root: `apps/graphwiki`. `file_names` maps `Kind/name` to a file name
     where a folder keeps somebody else's names; objects with one file name share the file. `external` has the files
-    of others in this folder by name. `patches` are the entries of the kustomization's field of that name.
+    of others in this folder by name. `patches` are the entries of the kustomization's field of that name. Where `kinds`
+    are given, the folder has objects of these alone, and all others go to the folder `others`.
     """
 
     path: str
@@ -109,6 +112,16 @@ class Folder:
     file_names: Mapping[str, str] = field(default_factory=dict)
     external: Mapping[str, External] = field(default_factory=dict)
     patches: Sequence[Document] = ()
+    kinds: Set[str] = frozenset()
+    others: str = ""
+
+    def parted(self, objects: Sequence[Document]) -> Iterator[tuple["Folder", Sequence[Document]]]:
+        """The folders that its chart's objects fill, and what is in each."""
+        if not self.kinds:
+            yield self, objects
+            return
+        yield Folder(self.others, self.chart), [item for item in objects if item["kind"] not in self.kinds]
+        yield replace(self, kinds=frozenset()), [item for item in objects if item["kind"] in self.kinds]
 
 
 @dataclass(frozen=True)
@@ -231,6 +244,7 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
     """
     files: dict[str, File] = {}
     external: dict[str, External] = {}
+    filled: list[str] = []
 
     def add(path: str, file: File) -> None:
         if path in files or path in external:
@@ -239,6 +253,15 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
                 f"{file.source}: give one of the two another folder or name"
             )
         files[path] = file
+
+    def fill(folder: Folder, objects: Sequence[Document], module: str) -> None:
+        filled.append(folder.path)
+        external.update({f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()})
+        names = _objects_by_file(folder, objects, module)
+        for name, documents in names.items():
+            add(f"{root}/{folder.path}/{name}", File(tuple(documents), module))
+        listing = _kustomization([*folder.external, *names], module, folder.patches)
+        add(f"{root}/{folder.path}/{KUSTOMIZATION_FILE}", listing)
 
     written = to_json(folder.chart for folder in folders)
     for folder in folders:
@@ -251,13 +274,9 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
             )
         if wrong := list(misfits(folder.chart, minor)):
             raise DefinitionError("\n".join(wrong))
-        external |= {f"{root}/{folder.path}/{name}": file for name, file in folder.external.items()}
-        names = _objects_by_file(folder, objects, module)
-        for name, documents in names.items():
-            add(f"{root}/{folder.path}/{name}", File(tuple(documents), module))
-        listing = _kustomization([*folder.external, *names], module, folder.patches)
-        add(f"{root}/{folder.path}/{KUSTOMIZATION_FILE}", listing)
-    for parent, children in _parents(folders).items():
+        for part, own in folder.parted(objects):
+            fill(part, own, module)
+    for parent, children in _parents(filled).items():
         add(f"{root}/{parent}/{KUSTOMIZATION_FILE}", _kustomization(children, source))
     return Tree(files, external)
 
@@ -332,11 +351,11 @@ def _kustomization(resources: Iterable[str], source: str, patches: Sequence[Docu
     return File((document,), source)
 
 
-def _parents(folders: Sequence[Folder]) -> dict[str, list[str]]:
+def _parents(folders: Iterable[str]) -> dict[str, list[str]]:
     """The folders above the charts' own, each with its children in order, up to the environment's root."""
     children: dict[str, list[str]] = {}
-    for folder in folders:
-        child = PurePosixPath(folder.path)
+    for path in folders:
+        child = PurePosixPath(path)
         while child.parent != PurePosixPath("."):
             known = children.setdefault(str(child.parent), [])
             if child.name not in known:

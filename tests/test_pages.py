@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from facts.environments import ENVIRONMENTS
+from facts.layout import OF_APPS
 from scripts.__main__ import cli
 from synth import ROOT
 from synth.manifest import load
@@ -102,8 +103,9 @@ def test_the_objects_of_an_app_that_its_commands_name_are_deployed(page: str) ->
     for environment in ENVIRONMENTS:
         deployed = {
             (item["metadata"].get("namespace"), item["kind"].lower(), item["metadata"]["name"])
+            for folder in ("apps", OF_APPS)
             for app in APPS
-            for item in objects(f"{root(environment)}apps/{app}")
+            for item in objects(f"{root(environment)}{folder}/{app}")
         }
         namespaces = {namespace for namespace, _, _ in deployed}
         for words in code(text_of(page)):

@@ -1,13 +1,15 @@
 """Flux: where it finds this repository, and in which order it applies the folders of deploy/."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from cdk8s import ApiObjectMetadata, Chart
+from cdk8s_plus_27 import k8s
 from constructs import Construct
 
 from facts.environments import Environment
-from facts.layout import COMPONENTS_FILE, SYNC_FILE, SYNC_NAME
-from facts.provided import FLUX_KEY, FLUX_SYSTEM, KEEP
+from facts.layout import COMPONENTS_FILE, PLATFORM, SYNC_FILE, SYNC_NAME
+from facts.provided import FLUX_KEY, FLUX_SYSTEM, KEEP, KUSTOMIZE_CONTROLLER
 from facts.versions import pinned
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
@@ -28,18 +30,12 @@ from synth.tree import External
 
 
 class FluxSystem(Chart):
-    """GitRepository and Kustomization `flux-system`, and the Kustomizations `platform` and, after it, `apps`.
+    """GitRepository and Kustomization `flux-system`, the Kustomization `platform`, and after it one for each app.
 
-    The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
+    An app's applies as an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
+    elsewhere. The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
     namespace and its CRDs, with which every Kustomization would go, from a mistaken prune.
     """
-
-    file_names: ClassVar = {
-        f"GitRepository/{SYNC_NAME}": SYNC_FILE,
-        f"Kustomization/{SYNC_NAME}": SYNC_FILE,
-        "Kustomization/platform": "platform.yaml",
-        "Kustomization/apps": "apps.yaml",
-    }
 
     patches: ClassVar = [
         {
@@ -49,9 +45,15 @@ class FluxSystem(Chart):
         for kind in ("Namespace", "CustomResourceDefinition")
     ]
 
-    def __init__(self, scope: Construct, environment: Environment) -> None:
+    def __init__(self, scope: Construct, environment: Environment, apps: Sequence[str]) -> None:
         super().__init__(scope, "flux-system")
         self._root = environment.path
+        self.file_names = {
+            f"GitRepository/{SYNC_NAME}": SYNC_FILE,
+            f"Kustomization/{SYNC_NAME}": SYNC_FILE,
+            f"Kustomization/{PLATFORM}": f"{PLATFORM}.yaml",
+            **{f"{kind}/{app}": f"{app}.yaml" for app in apps for kind in ("ServiceAccount", "Kustomization")},
+        }
         GitRepository(
             self,
             "source",
@@ -63,10 +65,23 @@ class FluxSystem(Chart):
                 secret_ref=GitRepositorySpecSecretRef(name=FLUX_KEY.name),
             ),
         )
-        # It applies the two below and itself: waiting for them would hold back the commit that repairs them.
-        self._kustomization(SYNC_NAME, "flux", wait=False)
-        self._kustomization("platform", "platform", wait=True, health=_issued_or_not() if environment.tls else None)
-        self._kustomization("apps", "apps", wait=True, after="platform")
+        # It applies the others and itself: waiting for them would hold back the commit that repairs them.
+        self._kustomization(SYNC_NAME, "flux", KUSTOMIZE_CONTROLLER.name, wait=False)
+        self._kustomization(
+            PLATFORM,
+            PLATFORM,
+            KUSTOMIZE_CONTROLLER.name,
+            wait=True,
+            health=_issued_or_not() if environment.tls else None,
+        )
+        for app in apps:
+            k8s.KubeServiceAccount(
+                self,
+                f"account-{app}",
+                metadata=k8s.ObjectMeta(name=app, namespace=FLUX_SYSTEM.name, annotations=KEEP),
+                automount_service_account_token=False,
+            )
+            self._kustomization(app, f"apps/{app}", app, wait=True, after=PLATFORM)
 
     @staticmethod
     def external_files() -> dict[str, External]:
@@ -77,6 +92,7 @@ class FluxSystem(Chart):
         self,
         name: str,
         path: str,
+        account: str,
         *,
         wait: bool,
         after: str | None = None,
@@ -95,6 +111,7 @@ class FluxSystem(Chart):
                 prune=True,
                 wait=wait,
                 health_check_exprs=health,
+                service_account_name=account,
                 source_ref=KustomizationSpecSourceRef(
                     kind=KustomizationSpecSourceRefKind.GIT_REPOSITORY, name=SYNC_NAME
                 ),

@@ -7,13 +7,14 @@ from cdk8s import ApiObjectMetadata, Chart
 from cdk8s_plus_27 import k8s
 from constructs import Construct
 
-from charts.shapes import network
+from charts.shapes import network, reconciler
 from charts.shapes.claim import Claim
 from charts.shapes.pod import Pod
 from charts.shapes.resources import PROXY, largest, total
 from charts.shapes.typed import quantities
 from facts.environments import Environment
 from facts.images import Image, image
+from facts.layout import NOT_OF_APPS
 from facts.provided import KEEP
 from synth import DefinitionError
 from synth.cluster import Provided
@@ -35,6 +36,14 @@ AppName = Annotated[
         lambda name: (
             f"is for Kubernetes' own namespaces: begin with something else than {OF_KUBERNETES}"
             if name.startswith(OF_KUBERNETES)
+            else None
+        )
+    ),
+    Form(
+        lambda name: (
+            "is what the Kustomization of an app cannot be called, since one that comes before the apps is: choose "
+            "another name"
+            if name in NOT_OF_APPS
             else None
         )
     ),
@@ -89,6 +98,7 @@ class App(Chart):
                 annotations=KEEP,
             ),
         )
+        reconciler.allow(self)
         for policy, spec in network.of_every_app(environment.dns_addresses).items():
             self.network_policy(policy, spec)
 

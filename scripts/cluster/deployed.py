@@ -7,9 +7,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from facts.environments import ENVIRONMENTS, LOCAL, Environment
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_NAME
 from synth import ROOT, DefinitionError
+from synth.manifest import load
 from synth.overview import Overview, read
 from synth.overview.model import SCHEMES, Workload
+from synth.tree import KUSTOMIZATION_FILE
 
 
 @cache
@@ -31,6 +34,27 @@ def lasting(environment: Environment, app: str) -> list[Workload]:
     workloads = deployed(environment).app(app).workloads
     found = [workload for workload in workloads if workload.kind not in ("CronJob", "Job")]
     return sorted(found, key=lambda workload: workload.name != app)
+
+
+def kustomizations(environment: Environment) -> list[str]:
+    """The names of Flux's Kustomizations, as deploy/ has them: that of Flux itself first, each after what it needs.
+
+    Raises:
+        DefinitionError: the tree has no folder of Flux's.
+    """
+    folder = ROOT / environment.path / FLUX_FOLDER
+    try:
+        listed = load((folder / KUSTOMIZATION_FILE).read_text("utf-8"))[0]["resources"]
+        texts = [(folder / name).read_text("utf-8") for name in listed if name != COMPONENTS_FILE]
+    except OSError as error:
+        raise DefinitionError(f"{environment.path} has no {FLUX_FOLDER}: `make synth` makes it") from error
+    objects = [document for text in texts for document in load(text)]
+    waiting = {item["metadata"]["name"]: item["spec"] for item in objects if item["kind"] == "Kustomization"}
+    found = [SYNC_NAME]
+    while len(found) < len(waiting):
+        needs = {name: {other["name"] for other in waiting[name].get("dependsOn", ())} for name in waiting}
+        found += [name for name in waiting if name not in found and needs[name] <= {*found}]
+    return found
 
 
 def hosts(environment: Environment) -> list[str]:

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 
 from facts.environments import Environment
+from facts.layout import SYNC_NAME
 from scripts import options
 from scripts.cluster.apps import kubectl
+from scripts.cluster.deployed import complete_app, deployed, kustomizations
 from scripts.cluster.doctor import unset_values
 from scripts.programs import Programs
 from synth import DefinitionError
@@ -70,7 +72,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
     )
     _give_access(programs, environment, private_key_file, yes=yes)
     _apply(programs, environment, f"{folder}/gotk-sync.yaml")
-    _reconcile(programs, environment, "flux-system")
+    _reconcile(programs, environment, SYNC_NAME, "--with-source")
 
 
 def _apply(programs: Programs, environment: Environment, file: str) -> None:
@@ -115,24 +117,41 @@ def _give_access(programs: Programs, environment: Environment, private_key_file:
         options.ask("Is the key above a deploy key of the repository?")
 
 
+app_argument = click.argument("app", required=False, shell_complete=complete_app)
+
+
 @flux.command()
+@app_argument
 @options.environment
 @options.dry_run
-def reconcile(environment: Environment, dry_run: bool) -> None:
-    """Let Flux fetch the branch and apply the apps now instead of at the next interval.
+def reconcile(app: str | None, environment: Environment, dry_run: bool) -> None:
+    """Let Flux fetch the branch and apply it now instead of at the next interval: an APP of it, or all.
 
-    Example: ./gw flux reconcile
+    Example: ./gw flux reconcile graphwiki --env staging
     """
-    _reconcile(Programs(dry_run), environment, "apps")
+    programs = Programs(dry_run)
+    first, *others = [_of_app(environment, app)] if app else kustomizations(environment)
+    _reconcile(programs, environment, first, "--with-source")
+    for name in others:
+        _reconcile(programs, environment, name)
 
 
-def _reconcile(programs: Programs, environment: Environment, kustomization: str) -> None:
+def _of_app(environment: Environment, app: str) -> str:
+    """The Kustomization of an app, which has its name.
+
+    Raises:
+        DefinitionError: there is no such app.
+    """
+    return deployed(environment).app(app).name
+
+
+def _reconcile(programs: Programs, environment: Environment, kustomization: str, *more: str) -> None:
     programs.run(
         "flux",
         "reconcile",
         "kustomization",
         kustomization,
-        "--with-source",
+        *more,
         "--context",
         environment.context,
         hint=f"`./gw flux status --env {environment.name}` says what each Kustomization waits for; a "
@@ -141,21 +160,30 @@ def _reconcile(programs: Programs, environment: Environment, kustomization: str)
 
 
 @flux.command()
+@app_argument
 @options.environment
 @options.dry_run
-def suspend(environment: Environment, dry_run: bool) -> None:
-    """Let Flux apply nothing more, so that work by hand stays as it is until `flux resume`.
+def suspend(app: str | None, environment: Environment, dry_run: bool) -> None:
+    """Let Flux apply nothing more, so that work by hand stays as it is until `flux resume`: of an APP, or at all.
 
-    New commits wait as well.
+    New commits wait as well. What the platform says of the app, its routes, policies and quota, is applied as before.
 
-    Example: ./gw flux suspend --env staging
+    Example: ./gw flux suspend graphwiki --env staging
     """
-    # --all, because `flux suspend` of a name that it does not find only says so and ends with 0.
-    Programs(dry_run).run(
+    programs = Programs(dry_run)
+    if app:
+        # `flux suspend` of a name that it does not find only says so and ends with 0.
+        programs.run(
+            *kubectl(environment, NAMESPACE),
+            "get",
+            f"kustomization/{_of_app(environment, app)}",
+            hint=f"`./gw flux status --env {environment.name}` shows what Flux has",
+        )
+    programs.run(
         "flux",
         "suspend",
         "kustomization",
-        "--all",
+        app or "--all",
         "--context",
         environment.context,
         hint=f"`./gw flux bootstrap --env {environment.name}` installs Flux where it is not",
@@ -163,18 +191,19 @@ def suspend(environment: Environment, dry_run: bool) -> None:
 
 
 @flux.command()
+@app_argument
 @options.environment
 @options.dry_run
-def resume(environment: Environment, dry_run: bool) -> None:
-    """Let Flux apply what Git has again, and wait until it has: what was done by hand is put back.
+def resume(app: str | None, environment: Environment, dry_run: bool) -> None:
+    """Let Flux apply what Git has again, and wait until it has: what was done by hand is put back. One APP, or all.
 
-    Example: ./gw flux resume --env staging
+    Example: ./gw flux resume graphwiki --env staging
     """
     Programs(dry_run).run(
         "flux",
         "resume",
         "kustomization",
-        "--all",
+        _of_app(environment, app) if app else "--all",
         "--wait",
         "--context",
         environment.context,

@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from facts.environments import ENVIRONMENTS, Environment
+from scripts.cluster.deployed import hosts
 from scripts.programs import ROOT
 from synth import DefinitionError
-from synth.manifest import dump, load
+from synth.manifest import dump
 from synth.publish import write_file
 
 DOCUMENT = ROOT / "docs" / "environments.md"
@@ -18,8 +19,7 @@ BEGIN, END = "<!-- begin: ./gw environments -->", "<!-- end -->"
 
 
 def _hosts(environment: Environment) -> str:
-    routes = sorted((ROOT / environment.path).glob("*/*/virtualservice.yaml"))
-    return ", ".join(host for route in routes for host in load(route.read_text("utf-8"))[0]["spec"]["hosts"])
+    return ", ".join(hosts(environment))
 
 
 def _images(environment: Environment) -> str:

@@ -32,7 +32,7 @@ def overview(objects: Iterable[Object], root: str) -> Overview:
         by_service.setdefault(way.service, []).append(way)
     folders: dict[str, list[Object]] = {}
     for item in cluster.objects:
-        folders.setdefault(item.folder.removeprefix(f"{root}/"), []).append(item)
+        folders.setdefault(_part(item.folder.removeprefix(f"{root}/")), []).append(item)
     parts = [app_of(cluster, folder, items, by_service) for folder, items in folders.items()]
     return Overview(
         root,
@@ -64,6 +64,12 @@ def _place(item: Object) -> tuple[str | int, ...]:
     """Where an object comes in the overview, in whichever order the objects are given: as Flux applies a folder."""
     rank = APPLY_ORDER.index(item.kind) if item.kind in APPLY_ORDER else len(APPLY_ORDER)
     return item.folder, rank, item.kind, item.namespace, item.name
+
+
+def _part(folder: str) -> str:
+    """The folder of the part that a folder belongs to: what the platform says of an app is part of that one."""
+    path = PurePosixPath(folder)
+    return f"{APPS}/{path.name}" if path.parent.name == APPS else folder
 
 
 def _is_app(folder: str) -> bool:

@@ -7,7 +7,7 @@ from functools import cached_property
 from synth import DefinitionError
 
 APPS = "apps"
-"""The folder of an environment's tree whose folders are the apps."""
+"""The folder of an environment's tree whose folders are the apps; `platform/` has one of the same name."""
 
 SCHEMES = {"HTTP": "http", "HTTPS": "https", "TLS": "https"}
 """What a browser calls what is spoken at a gateway; TLS that is passed through is the app's own HTTPS."""

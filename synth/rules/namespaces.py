@@ -1,6 +1,7 @@
 """Rules for namespaces: each object has one that exists, and one with pods is guarded."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from synth.cluster import CLUSTER_SCOPED, Cluster, Rule, Violation
 from synth.pods import WORKLOADS
@@ -26,12 +27,12 @@ def namespaces_exist(cluster: Cluster) -> Iterator[Violation]:
 
 
 def namespaces_have_one_owner(cluster: Cluster) -> Iterator[Violation]:
-    """What runs in a namespace comes and goes with it, and counts against its quota: it is in its folder."""
+    """What runs in a namespace comes and goes with it, and counts against its quota: one chart makes both."""
     owners = {item.name: item for item in cluster.of("Namespace")}
     strangers: dict[tuple[str, str], list[Object]] = {}
     for item in cluster.objects:
         owner = owners.get(item.namespace)
-        if owner is not None and owner.folder != item.folder:
+        if owner is not None and _chart(owner) != _chart(item):
             strangers.setdefault((item.folder, item.namespace), []).append(item)
     for (_, namespace), (first, *more) in strangers.items():
         if not any(item.kind in WORKLOADS for item in (first, *more)):
@@ -42,6 +43,11 @@ def namespaces_have_one_owner(cluster: Cluster) -> Iterator[Violation]:
             f"is in namespace {namespace}{others}, which is {owners[namespace].source}'s: an app has a namespace of "
             "its own, use that",
         )
+
+
+def _chart(item: Object) -> tuple[str, str]:
+    """What tells one chart from another: its module, and the name of the folders that it fills."""
+    return item.source, PurePosixPath(item.folder).name
 
 
 def namespaces_are_guarded(cluster: Cluster) -> Iterator[Violation]:

@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from charts.shapes.reconciler import NAME as RECONCILER
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, OF_APPS, SYNC_NAME
+from facts.provided import KEEP
 from synth.manifest import Document, load
 from synth.quantity import quantity
 
@@ -98,7 +101,12 @@ class Deployed:
 
     @cached_property
     def objects(self) -> list[Document]:
-        return read(self.tree / "apps" / self.name)
+        """What the platform says of it, and what is its own."""
+        return [document for folder in self.folders for document in read(folder)]
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        return self.tree / OF_APPS / self.name, self.tree / "apps" / self.name
 
     @property
     def tls(self) -> bool:
@@ -145,7 +153,8 @@ def read(folder: Path) -> list[Document]:
 
 def trees(deploy: Path) -> list[Path]:
     """The folders of the environments, the one at the root first."""
-    return [path for path in [deploy, *sorted(deploy.iterdir())] if (path / "apps").is_dir()]
+    units = ("flux", "apps")
+    return [path for path in [deploy, *sorted(deploy.iterdir())] if all((path / unit).is_dir() for unit in units)]
 
 
 def deployed(deploy: Path) -> list[Deployed]:
@@ -208,7 +217,8 @@ def its_pods_have_an_account_of_their_own_and_a_token_only_with_a_role(app: Depl
         account = app.the("ServiceAccount", work.name)
         assert work.pod["serviceAccountName"] == work.name != "default"
         assert work.pod["automountServiceAccountToken"] is account["automountServiceAccountToken"] is False
-        bound = [subject["name"] for binding in app.of("RoleBinding") for subject in binding["subjects"]]
+        subjects = [subject for binding in app.of("RoleBinding") for subject in binding["subjects"]]
+        bound = [subject["name"] for subject in subjects if subject["namespace"] == account["metadata"]["namespace"]]
         token = [
             source
             for volume in work.pod["volumes"]
@@ -305,11 +315,16 @@ def what_has_ports_is_called_by_named_identities_alone(app: Deployed) -> None:
         assert all("*" not in principal for principal in callers(app, work))
 
 
+def named(document: Document) -> set[str]:
+    """An object's own name, and the role that it gives."""
+    return {document["metadata"]["name"], document.get("roleRef", {}).get("name", "")}
+
+
 def its_namespace_and_its_data_survive_a_mistaken_prune(app: Deployed) -> None:
     for document in app.objects:
         annotations = document["metadata"].get("annotations", {})
         disabled = annotations.get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
-        assert disabled == (document["kind"] in KINDS_KEPT)
+        assert disabled == (document["kind"] in KINDS_KEPT or RECONCILER in named(document))
 
 
 def a_failing_pod_is_left_out_but_never_the_last_one(app: Deployed) -> None:
@@ -468,13 +483,54 @@ def a_job_runs_once_at_a_time_and_ends(app: Deployed) -> None:
             assert "ttlSecondsAfterFinished" not in work.spec
 
 
-def its_folder_lists_all_that_is_in_it_and_is_listed(app: Deployed) -> None:
-    folder = app.tree / "apps" / app.name
-    (kustomization,) = load((folder / "kustomization.yaml").read_text("utf-8"))
-    assert set(kustomization["resources"]) == {path.name for path in folder.iterdir()} - {"kustomization.yaml"}
-    assert kustomization["resources"][0] == "namespace.yaml"
-    (above,) = load((app.tree / "apps/kustomization.yaml").read_text("utf-8"))
-    assert app.name in above["resources"]
+def its_folders_list_all_that_is_in_them_and_are_listed(app: Deployed) -> None:
+    for folder in app.folders:
+        (kustomization,) = load((folder / "kustomization.yaml").read_text("utf-8"))
+        assert set(kustomization["resources"]) == {path.name for path in folder.iterdir()} - {"kustomization.yaml"}
+        (above,) = load((folder.parent / "kustomization.yaml").read_text("utf-8"))
+        assert app.name in above["resources"]
+
+
+def flux_applies_what_runs_as_an_account_that_may_do_that_alone(app: Deployed) -> None:
+    platform, own = (read(folder) for folder in app.folders)
+    (role,) = (item for item in platform if item["kind"] == "Role" and item["metadata"]["name"] == RECONCILER)
+    (binding,) = (item for item in platform if item["kind"] == "RoleBinding" and item["roleRef"]["name"] == RECONCILER)
+    account = {"kind": "ServiceAccount", "name": app.name, "namespace": SYNC_NAME}
+    assert binding["subjects"] == [account]
+    allowed = {
+        (group, resource)
+        for rule in role["rules"]
+        if {"get", "create", "patch", "delete"} <= set(rule["verbs"])
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert {resource_of(item) for item in own} <= allowed
+    assert not {resource_of(item) for item in platform} & allowed
+    flux = {
+        (item["kind"], item["metadata"]["name"]): item
+        for file in (app.tree / FLUX_FOLDER).glob("*.yaml")
+        if file.name not in ("kustomization.yaml", COMPONENTS_FILE)
+        for item in load(file.read_text("utf-8"))
+    }
+    spec = flux["Kustomization", app.name]["spec"]
+    assert spec["serviceAccountName"] == app.name
+    assert PurePosixPath(spec["path"]) == PurePosixPath(own_path(app))
+    # Without these what it applied could not be taken away with it.
+    for item in (flux["ServiceAccount", app.name], role, binding):
+        assert item["metadata"]["annotations"].items() >= KEEP.items()
+
+
+def resource_of(document: Document) -> tuple[str, str]:
+    """Group and resource, as a Role names them."""
+    group, _, _ = document["apiVersion"].rpartition("/")
+    kind = document["kind"].lower()
+    return group, f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
+
+
+def own_path(app: Deployed) -> str:
+    """The folder of what is its own, from the repository's root."""
+    folder = app.folders[1]
+    return folder.relative_to(next(above for above in folder.parents if above.name == "deploy").parent).as_posix()
 
 
 PROPERTIES: tuple[Property, ...] = (
@@ -503,7 +559,8 @@ PROPERTIES: tuple[Property, ...] = (
     several_pods_are_spread_and_end_slowly,
     two_pods_never_write_to_one_volume_of_one_node,
     a_job_runs_once_at_a_time_and_ends,
-    its_folder_lists_all_that_is_in_it_and_is_listed,
+    its_folders_list_all_that_is_in_them_and_are_listed,
+    flux_applies_what_runs_as_an_account_that_may_do_that_alone,
 )
 
 

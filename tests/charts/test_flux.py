@@ -7,7 +7,7 @@ import pytest
 from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME, UNITS
 from synth.manifest import Document, load
-from tests.deployed import DEPLOY, objects, root, the
+from tests.deployed import APPS, DEPLOY, objects, root, the
 
 
 @pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: str(environment.name))
@@ -40,7 +40,8 @@ def test_the_source_is_the_environments_repository_and_branch(environment: Envir
 def test_every_unit_of_the_tree_is_applied_from_its_folder_pruned_and_tried_again(environment: Environment) -> None:
     found = kustomizations(environment)
     paths = {spec["path"] for spec in found.values()}
-    assert {f"./{environment.path}/{unit}" for unit in UNITS} == paths
+    apps = {f"apps/{app}" for app in APPS}
+    assert {f"./{environment.path}/{unit}" for unit in {*UNITS, *apps} - {"apps"}} == paths
     for spec in found.values():
         assert (DEPLOY.parent / Path(spec["path"]) / "kustomization.yaml").is_file()
         assert spec["sourceRef"] == {"kind": "GitRepository", "name": SYNC_NAME}
@@ -50,7 +51,8 @@ def test_every_unit_of_the_tree_is_applied_from_its_folder_pruned_and_tried_agai
 
 def test_apps_come_after_the_platform_and_flux_does_not_wait_for_itself(environment: Environment) -> None:
     found = kustomizations(environment)
-    assert found["apps"]["dependsOn"] == [{"name": "platform"}]
+    for app in APPS:
+        assert found[app]["dependsOn"] == [{"name": "platform"}]
     assert "dependsOn" not in found["platform"]
     assert {name: spec["wait"] for name, spec in found.items()} == {name: name != SYNC_NAME for name in found}
 

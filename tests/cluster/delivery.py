@@ -2,19 +2,34 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from facts.layout import FLUX_FOLDER, SYNC_NAME
+from facts.layout import FLUX_FOLDER, OF_APPS, SYNC_NAME
 from facts.provided import KEEP
 from scripts.gate.node.cluster import Cluster, applied, ready
+from synth import ToolError
 from synth.manifest import Document
 
 SECONDS = 180
 """How long Flux may take over a commit: it looks again at a Kustomization whose dependency was not ready after 30 s."""
+KUSTOMIZATION = (f"--namespace={SYNC_NAME}", "kustomizations.kustomize.toolkit.fluxcd.io")
+PLATFORMS = (
+    "namespaces",
+    "resourcequotas",
+    "limitranges",
+    "roles.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "networkpolicies.networking.k8s.io",
+    "authorizationpolicies.security.istio.io",
+    "destinationrules.networking.istio.io",
+    "virtualservices.networking.istio.io",
+)
+"""What says how much may run, who reaches whom, and who may do what: the platform's."""
 BROKEN_TIMEOUT = "45s"
 """How long the Kustomizations of a broken tree wait for what does not come, here: minutes would prove no more."""
 
@@ -87,17 +102,61 @@ def test_drift_is_put_back(cluster: Cluster) -> None:
 
 
 def test_what_leaves_git_goes_and_what_must_stay_stays(cluster: Cluster) -> None:
-    folder = with_data(cluster)
-    documents = [document for _, document in documents_of(folder)]
+    name = with_data(cluster)
+    folders = [cluster.tree / "apps", cluster.tree / OF_APPS]
+    documents = [document for folder in folders for _, document in documents_of(folder / name)]
+    documents += yaml.safe_load_all((cluster.tree / FLUX_FOLDER / f"{name}.yaml").read_text("utf-8"))
     kept = [item for item in documents if item["metadata"].get("annotations", {}).items() >= KEEP.items()]
     gone = [item for item in documents if item not in kept]
     assert {"Namespace"} <= {item["kind"] for item in kept}
     before = {identity(item): live(cluster, item)["metadata"]["uid"] for item in kept}
-    index = folder.parent / "kustomization.yaml"
-    rewritten(index, lambda file: file["resources"].remove(folder.name))
-    cluster.wait_applied(cluster.publish(f"No {folder.name}"), SECONDS)
+    for folder in folders:
+        rewritten(folder / "kustomization.yaml", lambda file: file["resources"].remove(name))
+    flux = cluster.tree / FLUX_FOLDER / "kustomization.yaml"
+    rewritten(flux, lambda file: file["resources"].remove(f"{name}.yaml"))
+    cluster.wait_applied(cluster.publish(f"No {name}"), SECONDS)
     cluster.node.wait("pruned", lambda: not any(exists(cluster, item) for item in gone), SECONDS)
     assert {identity(item): live(cluster, item)["metadata"]["uid"] for item in kept} == before
+
+
+def test_what_an_apps_account_may_not_do_is_refused_and_said(cluster: Cluster) -> None:
+    """Something of the platform's in an app's own folder: it does not arrive, and nothing else is held back."""
+    others = [item["metadata"]["name"] for item in cluster.kustomizations() if "dependsOn" in item["spec"]]
+    name = others.pop()
+    quota = next(item for item in apps(cluster, "ResourceQuota") if item["metadata"]["namespace"] == name)
+    wider = quota | {"metadata": {**quota["metadata"], "name": "wider"}}
+    folder = cluster.tree / "apps" / name
+    (folder / "resourcequota.yaml").write_text(yaml.safe_dump(wider), "utf-8")
+    rewritten(folder / "kustomization.yaml", lambda file: file["resources"].append("resourcequota.yaml"))
+    revision = cluster.publish("A wider quota in an app's own folder")
+    assert "forbidden" in said(cluster, name)
+    assert not exists(cluster, wider)
+    for other in others:
+        cluster.node.wait(f"{other} goes on", partial(is_applied, cluster, other, revision), SECONDS)
+    account = f"--as=system:serviceaccount:{SYNC_NAME}:{name}"
+    refused = {kind: may(cluster, account, kind, name) for kind in PLATFORMS}
+    assert not any(refused.values()), refused
+    elsewhere = next(iter(others), SYNC_NAME)
+    assert may(cluster, account, "deployments.apps", name)
+    assert not may(cluster, account, "deployments.apps", elsewhere)
+
+
+def test_one_app_can_be_suspended_while_the_others_go_on(cluster: Cluster) -> None:
+    def labelled(service: Document) -> None:
+        service["metadata"].setdefault("labels", {})["proof"] = "suspended"
+
+    services = {item["metadata"]["namespace"]: item for item in edited(cluster, "Service", labelled)}
+    one = next(iter(services))
+    suspend(cluster, one, True)
+    revision = cluster.publish("A label on every Service")
+    for name, service in services.items():
+        if name != one:
+            cluster.node.wait(f"{name} goes on", partial(is_applied, cluster, name, revision), SECONDS)
+            assert live(cluster, service)["metadata"]["labels"]["proof"] == "suspended"
+    assert "proof" not in live(cluster, services[one])["metadata"]["labels"]
+    suspend(cluster, one, False)
+    cluster.wait_applied(revision, SECONDS)
+    assert live(cluster, services[one])["metadata"]["labels"]["proof"] == "suspended"
 
 
 def test_an_image_that_nobody_has_is_said_and_what_ran_goes_on(cluster: Cluster) -> None:
@@ -128,9 +187,38 @@ def test_a_value_that_is_refused_is_said_and_what_ran_goes_on(cluster: Cluster) 
 
 def apps(cluster: Cluster, kind: str) -> list[Document]:
     """The objects of a kind that the apps have, as the tree has them."""
-    found = [document for _, document in documents_of(cluster.tree / "apps") if document["kind"] == kind]
+    found = [document for _, document in of_the_apps(cluster) if document["kind"] == kind]
     assert found, kind
     return found
+
+
+def of_the_apps(cluster: Cluster) -> Iterator[tuple[Path, Document]]:
+    """What is the apps' own, and what the platform says of them."""
+    for folder in ("apps", OF_APPS):
+        yield from documents_of(cluster.tree / folder)
+
+
+def is_applied(cluster: Cluster, name: str, revision: str) -> bool:
+    item = cluster.node.get(*KUSTOMIZATION, name)
+    return applied(item) == revision and ready(item)[0] == "True"
+
+
+def may(cluster: Cluster, account: str, kind: str, namespace: str) -> bool:
+    """Whether an account may write a kind in a namespace."""
+    answers = []
+    for verb in ("create", "patch", "delete"):
+        try:
+            cluster.node.kubectl("auth", "can-i", verb, kind, account, f"--namespace={namespace}")
+            answers.append(True)
+        except ToolError:
+            answers.append(False)
+    return any(answers)
+
+
+def suspend(cluster: Cluster, name: str, suspended: bool) -> None:
+    """Let Flux leave what a Kustomization applies, as `flux suspend` does, or go on with it."""
+    change = yaml.safe_dump({"spec": {"suspend": suspended}})
+    cluster.node.kubectl("patch", *KUSTOMIZATION, name, "--type=merge", f"--patch={change}", "--field-manager=flux")
 
 
 def documents_of(folder: Path) -> Iterator[tuple[Path, Document]]:
@@ -166,10 +254,13 @@ def delete(cluster: Cluster, document: Document) -> None:
     cluster.node.kubectl("delete", *address(document))
 
 
-def rewritten(file: Path, change: Callable[[Document], object]) -> None:
-    content = yaml.safe_load(file.read_text("utf-8"))
-    change(content)
-    file.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+def rewritten(file: Path, change: Callable[[Document], object], kind: str = "") -> None:
+    """Change the documents of a file, or those of a kind."""
+    documents = list(yaml.safe_load_all(file.read_text("utf-8")))
+    for document in documents:
+        if kind in ("", document["kind"]):
+            change(document)
+    file.write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")
 
 
 def edited(
@@ -178,7 +269,7 @@ def edited(
     """Change the apps' objects of a kind in the tree; the objects as they were."""
     wanted = list(map(identity, apps(cluster, kind) if only is None else only))
     found = []
-    for file, document in documents_of(cluster.tree / "apps"):
+    for file, document in of_the_apps(cluster):
         if identity(document) in wanted:
             rewritten(file, change)
             found.append(document)
@@ -204,7 +295,7 @@ def hurried(cluster: Cluster, documents: list[Document]) -> list[str]:
     for file, document in documents_of(cluster.tree / FLUX_FOLDER):
         if document["kind"] == "Kustomization" and document["metadata"]["name"] in names:
             assert document["metadata"]["name"] != SYNC_NAME
-            rewritten(file, lambda content: content["spec"].update(timeout=BROKEN_TIMEOUT))
+            rewritten(file, lambda content: content["spec"].update(timeout=BROKEN_TIMEOUT), "Kustomization")
     return names
 
 
@@ -214,7 +305,7 @@ def said(cluster: Cluster, name: str) -> str:
 
     def fails() -> bool:
         nonlocal message
-        item = cluster.node.get("kustomizations.kustomize.toolkit.fluxcd.io", name, f"--namespace={SYNC_NAME}")
+        item = cluster.node.get(*KUSTOMIZATION, name)
         state, message = ready(item)
         return state == "False" and item["status"].get("lastAttemptedRevision") == cluster.git.revision
 
@@ -223,10 +314,12 @@ def said(cluster: Cluster, name: str) -> str:
     return message
 
 
-def with_data(cluster: Cluster) -> Path:
-    """The folder of an app that has data."""
+def with_data(cluster: Cluster) -> str:
+    """The name of an app that has data."""
     found = [
-        file.parent for file, item in documents_of(cluster.tree / "apps") if item["kind"] == "PersistentVolumeClaim"
+        file.parent.name
+        for file, item in documents_of(cluster.tree / "apps")
+        if item["kind"] == "PersistentVolumeClaim"
     ]
     assert found
     return found[0]

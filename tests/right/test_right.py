@@ -40,7 +40,7 @@ class Judged:
             apps = deployed(self.workshop.root / "deploy")
             assert not edit.app or edit.app in {app.name for app in apps}
             for app in apps:
-                key = (str(app), _content(app.tree / "apps" / app.name))
+                key = (str(app), b"".join(map(_content, app.folders)))
                 if key not in self._apps:
                     for holds in PROPERTIES:
                         holds(app)

@@ -9,6 +9,7 @@ from charts.platform.certificates import Certificates
 from charts.platform.gateway import IngressGateway
 from charts.shapes.claim import Claim
 from facts.environments import ENVIRONMENTS, Acme, Environment
+from facts.layout import OF_APPS
 from tests.deployed import APPS, objects, root
 
 BLOG = Claim("blog", "blog", "blog.test")
@@ -55,7 +56,7 @@ class TestEveryEnvironment:
     """What holds of every tree."""
 
     def test_the_gateway_has_exactly_the_hosts_of_the_routes(self, environment: Environment) -> None:
-        folders = [*(f"apps/{app}" for app in APPS), "platform/rancher"]
+        folders = [*(f"{OF_APPS}/{app}" for app in APPS), "platform/rancher"]
         routes = [
             item
             for folder in folders
