@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facts.layout import OF_APPS
 from scripts.gate.judges import JUDGES
 from scripts.gate.tools import all_there, tool
 from scripts.programs import CACHE
@@ -49,7 +50,7 @@ FAULTS = {
         "deploy/staging: Certificate graphwiki: problem validating schema",
     ),
     "istioctl": (
-        f"deploy/production/{TEST_APP}/virtualservice.yaml",
+        f"deploy/production/{OF_APPS}/test-app/virtualservice.yaml",
         "- istio-system/main-gateway",
         "- istio-system/other-gateway",
         "deploy/production: VirtualService test-app/test-app: IST01",

@@ -10,6 +10,7 @@ from copy import deepcopy
 import pytest
 
 from facts.environments import ENVIRONMENTS
+from facts.layout import OF_APPS
 from scripts.definition.committed import files_here
 from scripts.gate import kubernetes
 from scripts.gate.judges.admission import prepared
@@ -47,7 +48,8 @@ def changed(files: Files, kind: str, change: Callable[[Document], object]) -> tu
 
 
 def _is_of_an_app(item: Applied, kind: str) -> bool:
-    return item.document["kind"] == kind and item.path.startswith(f"{FIRST.path}/apps/")
+    folders = tuple(f"{FIRST.path}/{folder}/" for folder in ("apps", OF_APPS))
+    return item.document["kind"] == kind and item.path.startswith(folders)
 
 
 def test_what_is_committed_is_taken_and_a_change_is_asked_about_once(standing: Standing) -> None:
