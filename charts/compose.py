@@ -27,13 +27,16 @@ from facts.provided import provided
 from facts.versions import kubernetes_minor
 from synth import DefinitionError
 from synth.cluster import ImagesWanted, Provided
+from synth.encrypted import EncryptedFile, rules
 from synth.explain import explained, first_line
 from synth.node import ahead, side_by_side
 from synth.overview import overview
 from synth.overview.page import README, page
 from synth.rules import check
-from synth.tree import Folder, Tree, render
+from synth.tree import Folder, Page, Settings, Tree, render
 
+SOPS_FILE = ".sops.yaml"
+"""What SOPS looks for in the folder of a file that it encrypts, and in those above."""
 HERE = Path(__file__).parent.parent
 APPS_FILE = "charts/apps/__init__.py"
 ENVIRONMENTS_FILE = "facts/environments.py"
@@ -60,7 +63,8 @@ def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[
     _check_images(environment, apps)
     routes = [RancherRoute(root(), environment)] if environment.rancher else []
     claims = [claim for app in apps for claim in app.claims] + [route.claim for route in routes]
-    flux = FluxSystem(root(), environment, [app.name for app in apps])
+    encrypted = [app.name for app in apps if app.encrypted]
+    flux = FluxSystem(root(), environment, [app.name for app in apps], encrypted)
     filled = [
         Folder(FLUX_FOLDER, flux, flux.file_names, flux.external_files(), flux.patches),
         Folder("platform/priorities", Priorities(root())),
@@ -68,7 +72,7 @@ def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[
         *([Folder("platform/certificates", Certificates(root(), environment.tls, claims))] if environment.tls else []),
         Folder("platform/gateway", IngressGateway(root(), claims, tls=environment.tls is not None)),
         *(Folder("platform/rancher", route) for route in routes),
-        *(Folder(f"apps/{app.name}", app, kinds=RECONCILED, others=f"{OF_APPS}/{app.name}") for app in apps),
+        *(_folder(app) for app in apps),
     ]
     return filled, [*provided(environment), *(given for app in apps for given in app.provided)]
 
@@ -117,10 +121,29 @@ def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[st
 
 
 def _with_page(tree: Tree, environment: Environment) -> Tree:
-    """The tree of an environment, with the page about it in its folder."""
+    """The tree of an environment, with the page about it in its folder, and there how SOPS encrypts in it."""
     title = f"What runs in {environment.name}"
-    about = page(overview(tree.objects(), environment.path), title, source="charts/compose.py")
-    return Tree({**tree.files, f"{environment.path}/{README}": about}, tree.external)
+    beside: dict[str, Page | Settings] = {
+        README: page(overview(tree.objects(), environment.path), title, source="charts/compose.py")
+    }
+    if environment.age_recipients:
+        beside[SOPS_FILE] = Settings(rules(environment.age_recipients), ENVIRONMENTS_FILE)
+    return Tree({**tree.files, **{f"{environment.path}/{name}": file for name, file in beside.items()}}, tree.external)
+
+
+def _folder(app: App) -> Folder:
+    others = f"{OF_APPS}/{app.name}"
+    return Folder(f"apps/{app.name}", app, external=app.encrypted, kinds=RECONCILED, others=others)
+
+
+def encrypted_files(environment: Environment) -> dict[str, EncryptedFile]:
+    """The Secrets of an environment that are in Git, by the paths of their files, whether these are there or not.
+
+    Raises:
+        DefinitionError: the charts cannot be put together.
+    """
+    apps = _apps(CompiledApp, environment)
+    return {f"{environment.path}/apps/{app.name}/{name}": file for app in apps for name, file in app.encrypted.items()}
 
 
 def _apps(root: Callable[[], CompiledApp], environment: Environment) -> list[App]:

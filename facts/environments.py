@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from facts.forms import (
     AcmeDirectory,
+    AgeRecipient,
     Branch,
     Context,
     Domain,
@@ -126,6 +127,8 @@ class Environment:
     `http_proxies` are the networks of what speaks HTTP to the gateway for the visitors, a cloud's application load
     balancer or a CDN; none where visitors' connections reach the gateway.
     `gateway_ports` are the ports for plain TCP that the gateway's Service has beside 80 and 443.
+    `age_recipients` are the public keys of age for which Secrets in Git are encrypted: the cluster's own, and one whose
+    private key is kept in a safe; none where Secrets are made by hand.
     `node_labels` are labels that some of the nodes have (`disk=fast`, `topology.kubernetes.io/zone=eu-1a`): apps can
     ask for no others, but for the system and the architecture of a node.
 
@@ -153,11 +156,17 @@ class Environment:
     dns_addresses: tuple[IpAddress, ...] = ()
     http_proxies: tuple[ProxyNetwork, ...] = ()
     gateway_ports: tuple[PortNumber, ...] = ()
+    age_recipients: tuple[AgeRecipient, ...] = ()
     node_labels: tuple[NodeLabel, ...] = ()
 
     def __post_init__(self) -> None:
         if self.path in [f"deploy/{unit}" for unit in UNITS]:
             raise ValueError(f"{self.name}: path {self.path} is part of the tree at deploy: choose another name")
+        if len(set(self.age_recipients)) == 1:
+            raise ValueError(
+                f"{self.name}: age_recipients has one key, with which the Secrets would be lost: name the cluster's, "
+                "and that of a second pair, whose private key is kept in a safe"
+            )
         for port in self.gateway_ports:
             if port in OF_THE_PROXY and port not in OF_EVERY_GATEWAY:
                 raise ValueError(

@@ -39,6 +39,13 @@ def _proxy_network(value: object) -> str | None:
     return None if str(network) == value else f"is not how a network is written: write {network}"
 
 
+def _age_recipient(value: str) -> str | None:
+    """A public key as `age-keygen` prints it: https://github.com/C2SP/C2SP/blob/main/age.md."""
+    if value.startswith("AGE-SECRET-KEY-"):
+        return "is a private key, which decrypts: write the public one, and take another pair if this was committed"
+    return None if re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", value) else "is no public key of age: it begins with age1"
+
+
 def _branch(value: str) -> str | None:
     """As git takes it: https://git-scm.com/docs/git-check-ref-format."""
     if value.startswith(("refs/", "origin/")):
@@ -87,4 +94,5 @@ Percentage = Annotated[float, Form(_percentage)]
 AcmeDirectory = Annotated[
     str, matches(r"https://[^/\s]+/\S+", "is no directory of an ACME server: https://HOST/directory is one")
 ]
+AgeRecipient = Annotated[str, Form(_age_recipient)]
 EmailAddress = Annotated[str, matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "is no address: platform@example.com is one")]

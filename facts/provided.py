@@ -66,6 +66,11 @@ FLUX_SYSTEM = Provided("Namespace", SYNC_NAME, by=COMPONENTS_FILE)
 FLUX_KEY = Provided("Secret", SYNC_NAME, by="`flux bootstrap`", namespace=FLUX_SYSTEM.name)
 """The key by which Flux reads this repository."""
 
+AGE_KEY = Provided("Secret", "sops-age", by="`./gw secrets install`", namespace=FLUX_SYSTEM.name)
+"""The key by which Flux decrypts the Secrets in this repository."""
+AGE_KEY_FILE = "age.agekey"
+"""What Flux takes for one of age: https://fluxcd.io/flux/components/kustomize/kustomizations/#age-secret-entry"""
+
 KUSTOMIZE_CONTROLLER = Provided(
     "ServiceAccount", "kustomize-controller", by=COMPONENTS_FILE, namespace=FLUX_SYSTEM.name
 )
@@ -102,6 +107,8 @@ def provided(environment: Environment) -> tuple[Provided, ...]:
         found += [CATTLE_SYSTEM, RANCHER]
     if environment.prometheus:
         found += [MONITORING, PROMETHEUS]
+    if environment.age_recipients:
+        found.append(AGE_KEY)
     classes = {environment.storage_class, environment.shared_storage_class}
     found += [Provided("StorageClass", name, by="the cluster") for name in sorted(filter(None, classes))]
     for label in environment.node_labels:

@@ -29,6 +29,7 @@ from scripts.cluster.doctor import doctor
 from scripts.cluster.flux import flux
 from scripts.cluster.image import image
 from scripts.cluster.local import cluster
+from scripts.cluster.secrets import secrets
 from scripts.cluster.up import up
 from scripts.completion import NAME, VARIABLE, completion
 from scripts.definition.check import check
@@ -56,7 +57,7 @@ def cli() -> None:
 COMMANDS = (
     *(doctor, up, cluster),
     *(image, release, promote, deploy),
-    *(flux, logs, open_),
+    *(flux, secrets, logs, open_),
     *(watch, check, diff, review, environments, bench, refresh, tofu, verify, proof),
     completion,
 )

@@ -75,10 +75,8 @@ def compare(tree: Tree, root: Path) -> list[Difference]:
             differences.append(Difference(path, state, actual, wanted))
     for path, external in tree.external.items():
         actual = read(path)
-        if actual is None:
-            differences.append(Difference(path, State.MISSING))
-        elif external.line not in actual.splitlines():
-            differences.append(Difference(path, State.CHANGED, actual))
+        if external.problem(actual):
+            differences.append(Difference(path, State.MISSING if actual is None else State.CHANGED, actual))
     for path in _files_on_disk(tree, root):
         if path not in tree.files and path not in tree.external:
             actual = read(path) or ""
@@ -114,8 +112,7 @@ def _problem(tree: Tree, difference: Difference) -> str:
     """What keeps a difference from being put right; empty where nothing does."""
     path = difference.path
     if external := tree.external.get(path):
-        state = "is missing" if difference.state is State.MISSING else f"has no line {external.line!r}"
-        return f"{path} {state}, and charts do not make it: `{external.made_by}` does"
+        return f"{path} {external.problem(difference.actual)}"
     if difference.state is State.FOREIGN and path in tree.files:
         return (
             f"{path} does not say that it is generated, so it is somebody's own, and the charts want its place: "

@@ -89,12 +89,25 @@ class Chart(Protocol):
     def to_json(self) -> list[Any]: ...
 
 
+class External(Protocol):
+    """A file that belongs to the tree and that charts do not make."""
+
+    def problem(self, text: str | None) -> str:
+        """What is wrong with its text, None where it is missing, and what to do; nothing where it is right."""
+
+
 @dataclass(frozen=True)
-class External:
-    """A file that belongs to the tree and that charts do not make: a line it must have, and the command for it."""
+class Versioned:
+    """A file of others that has the line by which its version is known; `made_by` is the command for it."""
 
     line: str
     made_by: str
+
+    def problem(self, text: str | None) -> str:
+        if text is not None and self.line in text.splitlines():
+            return ""
+        state = "is missing" if text is None else f"has no line {self.line!r}"
+        return f"{state}, and charts do not make it: `{self.made_by}` does"
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,19 @@ class File:
     @cached_property
     def _text(self) -> str:
         return header(self.source) + dump(self.documents)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A generated file of YAML for a tool, which no kustomization lists, and the module that it comes from."""
+
+    document: Document
+    source: str
+    documents: ClassVar[tuple[Document, ...]] = ()
+    """It has no objects."""
+
+    def text(self) -> str:
+        return header(self.source) + dump([self.document])
 
 
 @dataclass(frozen=True)
@@ -199,7 +225,7 @@ class Object:
 class Tree:
     """Files by path from the repository's root: those that charts make, pages about them, and those of others."""
 
-    files: Mapping[str, File | Page]
+    files: Mapping[str, File | Page | Settings]
     external: Mapping[str, External] = field(default_factory=dict)
 
     def objects(self) -> Iterator[Object]:

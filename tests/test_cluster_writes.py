@@ -7,7 +7,7 @@ there, or it stands between `flux suspend` and `flux resume`.
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,8 +16,10 @@ import pytest
 from facts.environments import LOCAL
 from facts.images import images
 from scripts.__main__ import cli
+from scripts.cluster import secrets
 from synth import ROOT
 from tests.deployed import APPS, objects
+from tests.encrypted import KEYS
 from tests.scripts.desk import Desk
 
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
@@ -108,14 +110,23 @@ def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
             yield (*path, name), command
 
 
-OPTIONS = {"--env": "local", "--from": "local", "--to": "local"}
+OPTIONS = {"--env": "local", "--from": "local", "--to": "local", "--key-file": str(ROOT / "versions.yaml")}
 ARGUMENTS = {
+    "file": "/outside/of/here.agekey",
+    "name": KEYS.name,
     "app": next(app for app in APPS if app in images()[OPTIONS["--env"]]),
     "target": "registry.example.com/graphwiki/graphwiki:1.4.0",
     "version": "1.4.0",
 }
 """What commands are called with that must be told something."""
 LEAVES = {" ".join(path): command for path, command in leaves(cli)}
+
+
+@pytest.fixture(autouse=True)
+def encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app has a Secret in Git, whatever today's apps have."""
+    file = replace(KEYS, app=ARGUMENTS["app"])
+    monkeypatch.setattr(secrets, "_wanted", lambda _: {f"deploy/apps/{file.app}/secret-{file.name}.yaml": file})
 
 
 def in_commands(desk: Desk, name: str) -> Iterator[Line]:

@@ -1,6 +1,6 @@
 """Flux: where it finds this repository, and in which order it applies the folders of deploy/."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from cdk8s import ApiObjectMetadata, Chart
@@ -9,11 +9,14 @@ from constructs import Construct
 
 from facts.environments import Environment
 from facts.layout import COMPONENTS_FILE, PLATFORM, SYNC_FILE, SYNC_NAME
-from facts.provided import FLUX_KEY, FLUX_SYSTEM, KEEP, KUSTOMIZE_CONTROLLER
+from facts.provided import AGE_KEY, FLUX_KEY, FLUX_SYSTEM, KEEP, KUSTOMIZE_CONTROLLER
 from facts.versions import pinned
 from imports.io.fluxcd.toolkit.kustomize import (
     Kustomization,
     KustomizationSpec,
+    KustomizationSpecDecryption,
+    KustomizationSpecDecryptionProvider,
+    KustomizationSpecDecryptionSecretRef,
     KustomizationSpecDependsOn,
     KustomizationSpecHealthCheckExprs,
     KustomizationSpecSourceRef,
@@ -26,13 +29,14 @@ from imports.io.fluxcd.toolkit.source import (
     GitRepositorySpecSecretRef,
 )
 from synth.manifest import dump
-from synth.tree import External
+from synth.tree import Versioned
 
 
 class FluxSystem(Chart):
     """GitRepository and Kustomization `flux-system`, the Kustomization `platform`, and after it one for each app.
 
-    An app's applies as an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
+    Those of the apps in `encrypted` decrypt what SOPS has encrypted there, with the cluster's key. An app's applies as
+    an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
     elsewhere. The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
     namespace and its CRDs, with which every Kustomization would go, from a mistaken prune.
     """
@@ -45,9 +49,12 @@ class FluxSystem(Chart):
         for kind in ("Namespace", "CustomResourceDefinition")
     ]
 
-    def __init__(self, scope: Construct, environment: Environment, apps: Sequence[str]) -> None:
+    def __init__(
+        self, scope: Construct, environment: Environment, apps: Sequence[str], encrypted: Collection[str] = ()
+    ) -> None:
         super().__init__(scope, "flux-system")
         self._root = environment.path
+        self._encrypted = encrypted
         self.file_names = {
             f"GitRepository/{SYNC_NAME}": SYNC_FILE,
             f"Kustomization/{SYNC_NAME}": SYNC_FILE,
@@ -84,9 +91,9 @@ class FluxSystem(Chart):
             self._kustomization(app, f"apps/{app}", app, wait=True, after=PLATFORM)
 
     @staticmethod
-    def external_files() -> dict[str, External]:
+    def external_files() -> dict[str, Versioned]:
         """The file that charts do not make, with the line by which the pinned version is known."""
-        return {COMPONENTS_FILE: External(f"# Flux Version: v{pinned('flux')}", "./gw refresh flux")}
+        return {COMPONENTS_FILE: Versioned(f"# Flux Version: v{pinned('flux')}", "./gw refresh flux")}
 
     def _kustomization(
         self,
@@ -104,6 +111,7 @@ class FluxSystem(Chart):
             metadata=ApiObjectMetadata(name=name, namespace=FLUX_SYSTEM.name),
             spec=KustomizationSpec(
                 depends_on=[KustomizationSpecDependsOn(name=after)] if after else None,
+                decryption=_with_the_clusters_key() if name in self._encrypted else None,
                 interval="10m",
                 retry_interval="1m",
                 timeout="5m",
@@ -128,3 +136,11 @@ def _issued_or_not() -> list[KustomizationSpecHealthCheckExprs]:
         KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind=kind, current="true")
         for kind in ("Certificate", "ClusterIssuer")
     ]
+
+
+def _with_the_clusters_key() -> KustomizationSpecDecryption:
+    """What SOPS needs here: https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption."""
+    return KustomizationSpecDecryption(
+        provider=KustomizationSpecDecryptionProvider.SOPS,
+        secret_ref=KustomizationSpecDecryptionSecretRef(name=AGE_KEY.name),
+    )

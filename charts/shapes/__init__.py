@@ -8,7 +8,7 @@ from charts.shapes.pod import Permission, Pod, Priority
 from charts.shapes.replicas import Replicas
 from charts.shapes.resources import Range
 from charts.shapes.stateful_set import StatefulSet
-from charts.shapes.storage import ConfigFiles, OwnVolume, Secret, Volume
+from charts.shapes.storage import ConfigFiles, EncryptedSecret, OwnVolume, Secret, Volume
 from charts.shapes.web_app import WebApp, proxies
 from charts.shapes.worker import Worker
 
@@ -17,6 +17,7 @@ __all__ = [
     "ConfigFiles",
     "Container",
     "CronJob",
+    "EncryptedSecret",
     "Health",
     "Job",
     "Metrics",

@@ -18,6 +18,7 @@ from facts.layout import NOT_OF_APPS
 from facts.provided import KEEP
 from synth import DefinitionError
 from synth.cluster import Provided
+from synth.encrypted import EncryptedFile
 from synth.forms import Form, LetterFirst, formed
 from synth.quantity import as_quantity, quantity
 from synth.tree import module_of
@@ -77,6 +78,8 @@ class App(Chart):
         """The images of images.yaml that it uses, by their names there."""
         self.provided: list[Provided] = []
         """What somebody else puts into its namespace."""
+        self.encrypted: dict[str, EncryptedFile] = {}
+        """Its Secrets that are in Git, by their files."""
         self.claims: list[Claim] = []
         """The hosts that its workloads ask for."""
         self.pods: list[tuple[int, Pod]] = []

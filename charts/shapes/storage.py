@@ -1,6 +1,6 @@
 """What a container can mount: volumes that stay, files of configuration, and files of Secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from charts.shapes.typed import quantities
 from facts.forms import StorageClass
 from facts.provided import KEEP
 from synth.cluster import Provided
+from synth.encrypted import EncryptedFile
 from synth.forms import DataKey, Label, ObjectName, StorageSize, formed
 from synth.names import LABEL_LENGTH
 
@@ -168,6 +169,41 @@ class Secret:
 
     def source(self) -> k8s.Volume:
         return self.files().source()
+
+
+@formed
+class EncryptedSecret(Secret):
+    """A Secret of the app's namespace whose values are in Git, encrypted for the environment's `age_recipients`.
+
+    `./gw secrets set` encrypts them. `keys` are their names, `kind` is the Secret's type:
+    https://kubernetes.io/docs/concepts/configuration/secret/#secret-types. Where the environment has no recipients,
+    somebody makes the Secret by hand.
+
+    Raises:
+        ValueError: it has no keys, or a container wants one that it does not have.
+    """
+
+    def __init__(self, app: "App", name: ObjectName, keys: Sequence[DataKey], *, kind: str = "Opaque") -> None:
+        recipients = app.environment.age_recipients
+        super().__init__(app, name, by="Git, encrypted" if recipients else "its owner, by hand")
+        if not keys:
+            raise ValueError(f"{name} has no keys: name its values, as in EncryptedSecret(self, {name!r}, ['token'])")
+        self._keys = tuple(keys)
+        if recipients:
+            file = EncryptedFile(app.name, name, self._keys, recipients, app.environment.name, kind, app.app_labels)
+            if app.encrypted.setdefault(f"secret-{name}.yaml", file) is not file:
+                raise ValueError(f"there are two EncryptedSecrets {name} in {app.name}: name all keys in one")
+
+    def key(self, key: str) -> "SecretKey":
+        return super().key(self._one_of_them(key))
+
+    def files(self, *keys: str) -> "SecretFiles":
+        return super().files(*map(self._one_of_them, keys))
+
+    def _one_of_them(self, key: str) -> str:
+        if key not in self._keys:
+            raise ValueError(f"{self.name} has no key {key}: it has {', '.join(self._keys)}")
+        return key
 
 
 @formed

@@ -11,6 +11,7 @@ from scripts import options
 from scripts.cluster.apps import kubectl
 from scripts.cluster.deployed import complete_app, deployed, kustomizations
 from scripts.cluster.doctor import unset_values
+from scripts.cluster.secrets import need_key
 from scripts.programs import Programs
 from synth import DefinitionError
 
@@ -50,6 +51,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
             + "\n".join(f"{finding.subject} is {finding.state}: {finding.advice}" for finding in unset)
         )
     programs = Programs(dry_run)
+    need_key(programs, environment)
     folder = f"{environment.path}/flux/{NAMESPACE}"
     _apply(programs, environment, f"{folder}/gotk-components.yaml")
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]

@@ -32,9 +32,11 @@ def check(look: Look | None) -> None:
     differences = compare(tree, ROOT)
     for difference in differences:
         external = tree.external.get(difference.path)
-        advice = f"not the pinned version's: `{external.made_by}` makes it" if external else ADVICE[difference.state]
-        click.echo(f"{difference.path}: {advice}")
-        if external is None and (difference.state is not State.FOREIGN or difference.path in tree.files):
+        if external:
+            click.echo(f"{difference.path} {external.problem(difference.actual)}")
+            continue
+        click.echo(f"{difference.path}: {ADVICE[difference.state]}")
+        if difference.state is not State.FOREIGN or difference.path in tree.files:
             click.echo(difference.diff())
     if differences:
         count = len(differences)

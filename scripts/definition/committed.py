@@ -1,6 +1,7 @@
 """deploy/ as it is here, and as it was where this branch left its base; what the branch acknowledges of its change."""
 
 import io
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -13,6 +14,9 @@ BASES = ("origin/main", "main")
 """What a change is for where nobody says it: the first of these branches that is there."""
 ACCEPTED_FILE = "accepted.md"
 """The file in which a change may acknowledge what it does, beside the pull request's text."""
+
+OBJECTS = re.compile(r"/[^./][^/]*\.yaml$")
+"""The files that have objects; one whose name begins with a dot is a tool's."""
 
 Files = dict[str, str]
 """The text of each file by its path."""
@@ -41,7 +45,7 @@ def files_of(commit: str) -> Files:
         return {}
     with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit, "deploy"))) as archive:
         members = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
-        return {name: file.read().decode() for name, file in sorted(members.items()) if file and name.endswith(".yaml")}
+        return {name: file.read().decode() for name, file in sorted(members.items()) if file and OBJECTS.search(name)}
 
 
 def acceptances(commit: str, text: Path | None) -> list[Acceptance]:
@@ -59,7 +63,7 @@ def acceptances(commit: str, text: Path | None) -> list[Acceptance]:
 
 
 def files_here() -> Files:
-    files = sorted((ROOT / "deploy").rglob("*.yaml"))
+    files = sorted((ROOT / "deploy").rglob("[!.]*.yaml"))
     return {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
 
 

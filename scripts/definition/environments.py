@@ -43,6 +43,7 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "ports of the gateway for plain TCP": lambda e: ", ".join(map(str, e.gateway_ports)) or "none",
     "Istio's images": lambda e: f"from {e.istio_hub}",
     "labels of some of its nodes": lambda e: ", ".join(e.node_labels) or "none",
+    "Secrets in Git": lambda e: f"encrypted for {len(e.age_recipients)} keys" if e.age_recipients else "none",
     "route to Rancher": lambda e: "yes" if e.rancher else "no",
     "Prometheus": lambda e: "may scrape" if e.prometheus else "none",
     "DNS beside CoreDNS": lambda e: ", ".join(e.dns_addresses) or "none",

@@ -13,13 +13,26 @@ from hashlib import sha256
 from pathlib import Path
 
 from scripts.gate import kubernetes, tofu
+from scripts.gate.builds import Build
 from scripts.gate.go import ENVIRONMENT
 from scripts.programs import CACHE, ROOT, Programs, available, wanted
 from synth import ToolError
 
 TOOLS = ROOT / "tools"
 CHECKOV_LOCK = TOOLS / "checkov.txt"
-GO_TOOLS = ("kustomize", "kubeconform", "kube-score", "actionlint")
+MODULES = {
+    **dict.fromkeys(("kustomize", "kubeconform", "kube-score", "actionlint"), TOOLS),
+    "istioctl": TOOLS / "istioctl",
+}
+"""The Go module that each of the tools that are kept below .cache/ is a tool of."""
+SOPS = {
+    name: Build(name, name, TOOLS / "sops", package)
+    for name, package in (
+        ("sops", "github.com/getsops/sops/v3/cmd/sops"),
+        ("age-keygen", "filippo.io/age/cmd/age-keygen"),
+    )
+}
+"""What encrypts Secrets; the tests use it, and a person has one of their own."""
 WHEELS = ("hadolint", "shellcheck", "yamllint", "zizmor")
 """Installed with requirements.txt."""
 
@@ -33,14 +46,14 @@ def tool(name: str) -> Path:
     match name:
         case "checkov":
             return _checkov()
-        case "istioctl":
-            return _built(TOOLS / "istioctl", name)
+        case _ if name in SOPS:
+            return SOPS[name].make()
         case "tofu":
             return _tofu()
         case "kubernetes":
             return kubernetes.make()
-        case _ if name in GO_TOOLS:
-            return _built(TOOLS, name)
+        case _ if name in MODULES:
+            return _built(MODULES[name], name)
     return Path(sys.executable).parent / name
 
 
@@ -75,9 +88,11 @@ def _is_there(name: str) -> bool:
         return (folder / ".ready").exists() and (folder / "bin" / "python").exists()
     if name == "tofu":
         return (tofu.home() / "tofurc").exists()
+    if name in SOPS:
+        return SOPS[name].place.exists()
     if name == "kubernetes":
         return kubernetes.is_built()
-    return (_folder(TOOLS / "istioctl" if name == "istioctl" else TOOLS) / name).exists()
+    return (_folder(MODULES[name]) / name).exists()
 
 
 @cache

@@ -31,6 +31,7 @@ OF_WHO_CALLS = re.compile(r"AUTHORIZATION|PROXY_AUTHORIZATION|COOKIE")
 
 VALUES = {
     "a private key": re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY-----"),
+    "a private key of age": re.compile(r"\bAGE-SECRET-KEY-1[0-9A-Z]{20}", re.IGNORECASE),
     "a password in an address": re.compile(r"\w://[^\s/:@]*:(?!\$\()[^\s/@]+@"),
     "an access key of AWS": re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
     "a token of GitHub": re.compile(r"\b(gh[opsru]_[A-Za-z0-9]{36}|github_pat_\w{22,})"),
@@ -40,15 +41,16 @@ VALUES = {
 
 FROM_A_SECRET = "take it from a Secret of the cluster, with valueFrom.secretKeyRef"  # noqa: S105, no secret
 
+IN_GIT = "name it in the app with EncryptedSecret (docs/recipes.md)"
 BY_HAND = "make it in the cluster with `kubectl create secret`, and name it in the app with Secret (docs/operations.md)"
 
 
 def check_secrets(document: Document) -> Iterator[str]:
     """Where secrets stand in one object, each as the end of a sentence that names the object."""
     if document["kind"] == "Secret" and "sops" in document:
-        yield f"is encrypted with SOPS, and Flux has no key here to decrypt it with: {BY_HAND}"
+        yield f"is encrypted with SOPS by a chart, which knows its values then: {IN_GIT}"
     elif document["kind"] == "Secret" and (document.get("data") or document.get("stringData")):
-        yield f"has its values in Git, for everyone to read: {BY_HAND}"
+        yield f"has its values in Git, for everyone to read: {IN_GIT}, or {BY_HAND}"
     if document["kind"] == "ConfigMap":
         for key, text in (document.get("data") or {}).items():
             for what in _kinds_of_secret(str(text)):

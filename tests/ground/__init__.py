@@ -26,9 +26,9 @@ def ground(root: Path) -> Workshop:
     workshop = Workshop.at(root)
     shutil.rmtree(root / "charts/apps")
     (root / ENVIRONMENTS).rename(root / KINDS)
+    shutil.rmtree(root / "deploy")
     shutil.copytree(HOUSE, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     components = next((ROOT / "deploy").rglob(COMPONENTS_FILE)).read_bytes()
-    shutil.rmtree(root / "deploy")
     for name in yaml.safe_load((HOUSE / "images.yaml").read_text("utf-8")):
         tree = root / "deploy" / ("" if name == "local" else name) / FLUX_FOLDER
         tree.mkdir(parents=True)

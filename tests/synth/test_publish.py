@@ -10,7 +10,7 @@ import pytest
 
 from synth import DefinitionError, ToolError
 from synth.publish import DIFF_LINES, State, compare, publish, summary, write_file
-from synth.tree import External, File, Page, Tree, header
+from synth.tree import File, Page, Tree, Versioned, header
 
 SOURCE = "charts/wiki.py"
 OURS = header(SOURCE)
@@ -116,7 +116,7 @@ def test_a_persons_own_file_in_the_way_stops_everything(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
 
-EXTERNAL = External("# Version: 2", "make components")
+EXTERNAL = Versioned("# Version: 2", "make components")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 
 from synth import DefinitionError
 from synth.manifest import Document
-from synth.tree import External, Folder, Page, Tree, header, is_generated, render
+from synth.tree import Folder, Page, Tree, Versioned, header, is_generated, render
 
 MODULE = "tests/synth/test_tree.py"
-EXTERNAL = External("# Version: 1", "make components")
+EXTERNAL = Versioned("# Version: 1", "make components")
 
 
 class Unwritable:

@@ -10,6 +10,7 @@ import yaml
 
 from facts.layout import SYNC_NAME
 from synth import DefinitionError
+from synth.encrypted import stood_in
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_FILE, patched
 
@@ -169,7 +170,7 @@ def _documents(path: str, text: str) -> list[Document]:
         raise DefinitionError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     if any(not isinstance(document, dict) for document in found):
         raise DefinitionError(f"{path} has something that is no Kubernetes object: keep it elsewhere")
-    return found
+    return [stood_in(document) for document in found]
 
 
 def _in_order(objects: Iterable[Applied]) -> tuple[Applied, ...]:

@@ -11,7 +11,8 @@ from facts.layout import UNITS
 from scripts.gate.judges.judging import Findings, answers, last_line, run
 from scripts.programs import ROOT
 from synth import DefinitionError
-from synth.manifest import Document, load
+from synth.encrypted import stood_in
+from synth.manifest import Document, dump, load
 from synth.schemas import write_schemas
 from synth.tree import KUSTOMIZATION_FILE, patched
 
@@ -85,7 +86,7 @@ def build(environment: Environment) -> str:
     built = [run("kustomize", "build", f"{environment.path}/{unit}") for unit in UNITS]
     if failed := [last_line(done) for done in built if done.returncode != 0]:
         raise DefinitionError(f"{environment.path}: {'; '.join(failed)}")
-    return "---\n".join(done.stdout for done in built)
+    return dump([stood_in(item) for done in built for item in load(done.stdout)])
 
 
 def kubeconform() -> Findings:

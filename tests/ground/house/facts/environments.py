@@ -15,6 +15,8 @@ GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"
 REGISTRY = "registry.example.com"
 ACME_EMAIL = "platform@example.com"
 STORAGE_CLASS = "storage.example.com"
+CLUSTERS_KEY = "age1pcsy38p8s6x80c5rp2w9dqjmwv683jl8p4slk44hz6h7d72hs5nqjm9952"
+KEY_IN_THE_SAFE = "age1rvrzz22nvwzyew204pg937vn85m9ysk7kewewx7c6kz3xjprw45qq4cl3p"
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -43,6 +45,7 @@ STAGING = Environment(
     tls=Acme(LETS_ENCRYPT_STAGING, ACME_EMAIL),
     trace_sampling=100,
     prometheus=True,
+    age_recipients=(CLUSTERS_KEY, KEY_IN_THE_SAFE),
 )
 
 PRODUCTION = Environment(
@@ -59,6 +62,7 @@ PRODUCTION = Environment(
     storage_class=STORAGE_CLASS,
     trace_sampling=1,
     prometheus=True,
+    age_recipients=(KEY_IN_THE_SAFE, CLUSTERS_KEY),
 )
 
 ENVIRONMENTS = (LOCAL, STAGING, PRODUCTION)

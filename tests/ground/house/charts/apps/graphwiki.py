@@ -2,7 +2,7 @@
 
 from constructs import Construct
 
-from charts.shapes import App, Container, Pod, Priority, Range, Volume, WebApp, proxies
+from charts.shapes import App, Container, EncryptedSecret, Pod, Priority, Range, Volume, WebApp, proxies
 from facts.environments import Environment
 
 DATA_DIR = "/data/pages"
@@ -18,6 +18,7 @@ class GraphWiki(App):
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, "graphwiki", environment)
         pages = Volume(self, "graphwiki-data", environment.tier.of(small="1Gi", medium="5Gi", full="20Gi"))
+        keys = EncryptedSecret(self, "graphwiki-keys", ["session"])
         wiki = Container(
             "graphwiki",
             self.image(),
@@ -27,6 +28,7 @@ class GraphWiki(App):
             variables={
                 "GRAPHWIKI_DATA_DIR": DATA_DIR,
                 "GRAPHWIKI_DEBUG": "false",
+                "GRAPHWIKI_SESSION_KEY": keys.key("session"),
                 # uvicorn's own variable: https://uvicorn.dev/deployment/
                 "FORWARDED_ALLOW_IPS": ",".join(proxies(environment)),
             },
