@@ -14,6 +14,7 @@ from typing import Any
 from charts.shapes.reconciler import NAME as RECONCILER
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, OF_APPS, SYNC_NAME
 from facts.provided import KEEP
+from synth.encrypted import stood_in
 from synth.manifest import Document, load
 from synth.quantity import quantity
 
@@ -146,9 +147,9 @@ class Deployed:
 
 
 def read(folder: Path) -> list[Document]:
-    """The objects of a folder, its kustomization left out."""
+    """The objects of a folder as its cluster gets them, the kustomization left out."""
     files = [path for path in sorted(folder.glob("*.yaml")) if path.name != "kustomization.yaml"]
-    return [document for path in files for document in load(path.read_text("utf-8"))]
+    return [stood_in(document) for path in files for document in load(path.read_text("utf-8"))]
 
 
 def trees(deploy: Path) -> list[Path]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import yaml
 
 from synth import ROOT
+from synth.encrypted import EncryptedFile
+from tests import encrypted
 from tests.ground import APPS_FILE, registered
 from tests.workshop import Workshop
 
@@ -22,6 +24,7 @@ PAGE = ROOT / "docs/recipes.md"
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# (?P<path>\S+/\S+|images\.yaml)\n")
+ENCRYPTED = re.compile(r'EncryptedSecret\(self, "([^"]+)", (\[[^]]*\])')
 BODY = " " * 8
 
 
@@ -33,6 +36,9 @@ class Replaced:
     old: str
     new: str
 
+    def files(self, workshop: Workshop) -> list[Path]:
+        return [workshop.root / self.file]
+
     def apply(self, workshop: Workshop) -> None:
         workshop.edit(self.file, self.old, self.new)
 
@@ -43,6 +49,9 @@ class Written:
 
     file: str
     text: str
+
+    def files(self, workshop: Workshop) -> list[Path]:
+        return [workshop.root / self.file]
 
     def apply(self, workshop: Workshop) -> None:
         (workshop.root / self.file).write_text(self.text, "utf-8")
@@ -56,6 +65,9 @@ class Registered:
     name: str
     file: str = APPS_FILE
 
+    def files(self, workshop: Workshop) -> list[Path]:
+        return [workshop.root / self.file]
+
     def apply(self, workshop: Workshop) -> None:
         path = workshop.root / self.file
         path.write_text(registered(path.read_text("utf-8"), self.module, self.name), "utf-8")
@@ -68,13 +80,57 @@ class Copied:
     file: str
     source: str
 
+    def files(self, workshop: Workshop) -> list[Path]:
+        return [workshop.root / self.file]
+
     def apply(self, workshop: Workshop) -> None:
         target = workshop.root / self.file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(workshop.root / self.source, target)
 
 
-Step = Replaced | Written | Registered | Copied
+@dataclass(frozen=True)
+class Removed:
+    """A file that was there."""
+
+    file: str
+
+    def files(self, workshop: Workshop) -> list[Path]:
+        return [workshop.root / self.file]
+
+    def apply(self, workshop: Workshop) -> None:
+        (workshop.root / self.file).unlink()
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """The file of an encrypted Secret, for each environment that has recipients: those of one that is there."""
+
+    app: str
+    name: str
+    keys: Sequence[str]
+
+    def files(self, workshop: Workshop) -> list[Path]:
+        return list(self._recipients(workshop))
+
+    def apply(self, workshop: Workshop) -> None:
+        labels = {"app.kubernetes.io/name": self.app}
+        for path, recipients in self._recipients(workshop).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            environment = path.relative_to(workshop.root / "deploy").parts[0]
+            file = EncryptedFile(self.app, self.name, self.keys, recipients, environment, labels=labels)
+            path.write_text(encrypted.text(file), "utf-8")
+
+    def _recipients(self, workshop: Workshop) -> dict[Path, list[str]]:
+        found = {}
+        for there in sorted((workshop.root / "deploy").glob("*/apps/*/secret-*.yaml")):
+            encryption = yaml.safe_load(there.read_text("utf-8"))["sops"]
+            path = there.parents[1] / self.app / f"secret-{self.name}.yaml"
+            found[path] = [entry["recipient"] for entry in encryption["age"]]
+        return found
+
+
+Step = Replaced | Written | Registered | Copied | Removed | Encrypted
 
 
 @dataclass(frozen=True)
@@ -96,7 +152,7 @@ class RightEdit:
 
     @contextmanager
     def made(self, workshop: Workshop) -> Iterator[None]:
-        files = {workshop.root / step.file for step in self.steps}
+        files = {file for step in self.steps for file in step.files(workshop)}
         before = {file: file.read_bytes() if file.exists() else None for file in files}
         deploy = workshop.root / "deploy"
         trees = {path.name for path in deploy.iterdir()}
@@ -154,6 +210,7 @@ def written_down() -> list[RightEdit]:
     for entry in entries:
         steps: list[Step] = [Replaced(**edit) for edit in entry["edits"]]
         steps += [Copied(**copy) for copy in entry.get("copies", ())]
+        steps += [Removed(file) for file in entry.get("removes", ())]
         if app := entry.get("app", ""):
             steps.insert(0, Registered(app, app.capitalize()))
         found.append(RightEdit(entry["name"], steps, app))
@@ -164,6 +221,8 @@ def _steps(block: re.Match[str], frame: str) -> Iterator[Step]:
     text = block["text"]
     if block["language"] == "python":
         yield Written("charts/apps/blog.py", module(text, frame))
+        for name, keys in ENCRYPTED.findall(text):
+            yield Encrypted("blog", name, ast.literal_eval(keys))
         return
     match = FILE.match(text)
     assert match, f"no file is named in the first line of {text!r}"
@@ -213,7 +272,9 @@ def _renamed(step: Step, app: str) -> Step:
 
     if isinstance(step, Registered):
         return Registered(name, title)
-    if isinstance(step, Copied):
+    if isinstance(step, Encrypted):
+        return Encrypted(app, of(step.name), step.keys)
+    if isinstance(step, Copied | Removed):
         return step
     file = step.file.replace("apps/blog", f"apps/{name}")
     if isinstance(step, Written):
