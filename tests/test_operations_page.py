@@ -64,7 +64,7 @@ def test_the_pages_that_it_saves_come_back_without_what_is_not_theirs(tmp_path: 
 
 
 def test_a_secret_as_it_says_compiles(tmp_path: Path) -> None:
-    section = PAGE.partition("\n## Secrets\n")[2].partition("\n## ")[0]
+    section = PAGE.partition("\n## Secrets by hand\n")[2].partition("\n## ")[0]
     word, variable = re.findall(r"```python\n(.*?)\n```", section, re.DOTALL)
     namespace, name, key = re.findall(r"--namespace (\S+) create secret generic (\S+) --from-file=(\w+)=", section)[0]
     workshop = Workshop.at(tmp_path)

@@ -87,7 +87,7 @@ def set_(app: str, name: str, key: str | None, environment: Environment, dry_run
     without the end of its last line; all of them are lines of YAML, `KEY: value`. To change one of several, a private
     key is needed: SOPS_AGE_KEY_FILE names its file.
 
-    Example: pwgen 40 1 | ./gw secrets set shop shop-keys token --env staging
+    Example: ./gw secrets set shop shop-keys token --env staging < token.txt
     """
     path, file = _one(environment, app, name)
     if key is not None and key not in file.keys:
@@ -110,7 +110,7 @@ def rotate(environment: Environment, dry_run: bool) -> None:
     It needs a private key: SOPS_AGE_KEY_FILE names its file. Whoever had a key that is gone knows the values that were
     encrypted for it until they are changed where they are valid.
 
-    Example: SOPS_AGE_KEY_FILE=~/keys/staging.agekey ./gw secrets rotate --env staging
+    Example: ./gw secrets rotate --env staging
     """
     programs = Programs(dry_run)
     there = {path: file for path, file in _wanted(environment).items() if _text(path) is not None}

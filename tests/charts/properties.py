@@ -155,7 +155,8 @@ def read(folder: Path) -> list[Document]:
 def trees(deploy: Path) -> list[Path]:
     """The folders of the environments, the one at the root first."""
     units = ("flux", "apps")
-    return [path for path in [deploy, *sorted(deploy.iterdir())] if all((path / unit).is_dir() for unit in units)]
+    folders = [deploy, *sorted(deploy.iterdir())]
+    return [path for path in folders if all((path / unit / "kustomization.yaml").is_file() for unit in units)]
 
 
 def deployed(deploy: Path) -> list[Deployed]:

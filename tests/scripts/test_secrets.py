@@ -114,7 +114,7 @@ def test_a_sops_that_fails_leaves_the_file_as_it_was(desk: Desk, folder: Path) -
     desk.tools.put("sops", fails("no such recipient"))
     ended = desk.run("secrets", "set", "shop", "shop-keys", "--env", ENVIRONMENT, answer="token: a\nmail: b\n")
     assert ended.code == 3
-    assert "sops encrypt" in ended.err
+    assert "$ sops " in ended.err
     assert (folder / "secret-shop-keys.yaml").read_text() == "as it was"
 
 

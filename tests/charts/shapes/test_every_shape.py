@@ -37,6 +37,7 @@ def right() -> dict[str, Any]:
         "files": {},
         "host": None,
         "image": IMAGE,
+        "keys": ["token"],
         "limit": "2",
         "memory": Range("64Mi", "256Mi"),
         "name": "a",
