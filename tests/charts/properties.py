@@ -326,7 +326,9 @@ def its_namespace_and_its_data_survive_a_mistaken_prune(app: Deployed) -> None:
     for document in app.objects:
         annotations = document["metadata"].get("annotations", {})
         disabled = annotations.get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
-        assert disabled == (document["kind"] in KINDS_KEPT or RECONCILER in named(document))
+        kept = document["kind"] in KINDS_KEPT or RECONCILER in named(document)
+        done = "keeps" if disabled else "deletes"
+        assert disabled == kept, f"a mistaken prune {done} {document['kind']} {document['metadata']['name']}"
 
 
 def a_failing_pod_is_left_out_but_never_the_last_one(app: Deployed) -> None:

@@ -24,7 +24,7 @@ from syrupy.assertion import SnapshotAssertion
 from facts.environments import LOCAL, PRODUCTION, Environment
 from scripts.cluster import doctor
 from scripts.cluster.apps import wait_for_page
-from scripts.cluster.deployed import deployed, hosts, lasting
+from scripts.cluster.deployed import deployed, hosts, kustomizations, lasting
 from scripts.cluster.findings import Finding
 from scripts.cluster.image import WIKI
 from scripts.cluster.local import INFRA, PORTS
@@ -56,7 +56,7 @@ COMMANDS = {
     "image push": ["image", "push", "registry.example.com/graphwiki/graphwiki:1.4.0"],
     "deploy": ["deploy"],
     "deploy --manifests": ["deploy", "--manifests"],
-    "flux reconcile": ["flux", "reconcile"],
+    "flux reconcile": ["flux", "reconcile", WIKI],
     "flux status": ["flux", "status"],
     "flux suspend": ["flux", "suspend", "--env", "staging"],
     "flux resume": ["flux", "resume", "--env", "staging"],
@@ -72,6 +72,16 @@ def test_the_exact_calls(desk: Desk, command: str, snapshot: SnapshotAssertion) 
     assert calls == snapshot
     echoed = [line.removeprefix("$ ") for line in ended.err.splitlines() if line.startswith("$ ")]
     assert [line.replace(str(desk.checkout), "CHECKOUT") for line in echoed] == calls
+
+
+def test_reconcile_without_an_app_is_of_all_that_flux_applies_the_source_first(desk: Desk) -> None:
+    assert desk.run("flux", "reconcile").code == 0
+    first, *others = kustomizations(LOCAL)
+    assert others
+    assert desk.calls() == [
+        f"flux reconcile kustomization {first} --with-source --context {LOCAL.context}",
+        *(f"flux reconcile kustomization {name} --context {LOCAL.context}" for name in others),
+    ]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "up", "flux bootstrap", "open"])
