@@ -39,15 +39,16 @@ BEYOND = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.spaw
 
 
 class Seen:
-    """What this process has read since the last look, for the definition below its root."""
+    """What this process has read from a look until what came of it is remembered, for the definition below its root."""
 
     def __init__(self) -> None:
         self.begin("")
+        self.end()
         sys.addaudithook(self._note)
         self._note_variables()
 
     def begin(self, root: str) -> None:
-        self._definition = tuple(os.path.join(root, name) + os.sep for name in DEFINITION)
+        self._definition: tuple[str, ...] = tuple(os.path.join(root, name) + os.sep for name in DEFINITION)
         self._runtime = os.path.join(root, "synth", "node.py")
         self.opened: set[str] = set()
         self.listed: set[str] = set()
@@ -56,6 +57,10 @@ class Seen:
         """Whether a path was taken from the folder that the process is in."""
         self.beyond = False
         """Whether another program or the network was asked: nobody can look at what they say the next time."""
+
+    def end(self) -> None:
+        """Note nothing more: to know who asks takes longer than most of what is asked."""
+        self._definition = ()
 
     def add(self, other: "Seen") -> None:
         self.opened |= other.opened
@@ -66,6 +71,8 @@ class Seen:
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         # What the events mean: https://docs.python.org/3/library/audit_events.html
+        if not self._definition:
+            return
         if event == "open":
             path, _, flags = arguments
             if isinstance(path, str | bytes) and flags & os.O_ACCMODE == os.O_RDONLY:
@@ -88,7 +95,7 @@ class Seen:
         read = kind.__getitem__
 
         def noted(environment: Any, name: Any) -> Any:
-            if self._asked_by_definition(sys._getframe(1)):
+            if self._definition and self._asked_by_definition(sys._getframe(1)):
                 self.variables.add(os.fsdecode(name))
             return read(environment, name)
 
@@ -214,6 +221,7 @@ class Look:
         Only what is on disk now is remembered. Where that cannot be done, the next run compiles.
         """
         read = seen()
+        read.end()
         if read.beyond:
             return
         try:

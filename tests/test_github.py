@@ -18,7 +18,9 @@ from tests.workshop import Ended, Workshop
 
 GITHUB = ROOT / ".github"
 FILES = {file.stem: file for file in (GITHUB / "workflows").iterdir()}
-WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(file.read_text("utf-8")) for name, file in FILES.items()}
+WORKFLOWS: dict[str, dict[Any, Any]] = {
+    name: yaml.load(file.read_text("utf-8"), yaml.CSafeLoader) for name, file in FILES.items()
+}
 JOBS = {(name, job): loaded["jobs"][job] for name, loaded in WORKFLOWS.items() for job in loaded["jobs"]}
 PAGE = (ROOT / "docs/ci.md").read_text("utf-8")
 GATE = (ROOT / ".ci/run").read_text("utf-8")
@@ -307,6 +309,7 @@ def with_registry(workshop: Workshop, registry: str) -> None:
     file.write_text(re.sub(r'^REGISTRY = ".*"$', f'REGISTRY = "{registry}"', text, flags=re.MULTILINE), "utf-8")
 
 
+@pytest.mark.slow
 def test_the_image_goes_where_staging_takes_it_from(tmp_path: Path) -> None:
     workshop = Workshop.at(tmp_path)
     for tag in ("latest", "1.4.0@sha256:0", "1.4.0 --env production", "../1.4.0"):
@@ -449,7 +452,7 @@ HOOKS_FILE = ".pre-commit-config.yaml"
 
 
 def hooks() -> dict[str, dict[str, Any]]:
-    (repository,) = yaml.safe_load((ROOT / HOOKS_FILE).read_text("utf-8"))["repos"]
+    (repository,) = yaml.load((ROOT / HOOKS_FILE).read_text("utf-8"), yaml.CSafeLoader)["repos"]
     # A repository of others would be fetched.
     assert repository["repo"] == "local"
     return {hook["id"]: hook for hook in repository["hooks"]}

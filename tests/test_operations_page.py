@@ -11,7 +11,7 @@ from facts.environments import ENVIRONMENTS
 from facts.layout import COMPONENTS_FILE
 from synth import ROOT
 from synth.manifest import load
-from tests.deployed import DEPLOY
+from tests.deployed import DEPLOY, objects_of
 from tests.workshop import Workshop
 
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
@@ -80,20 +80,12 @@ def test_a_secret_as_it_says_compiles(tmp_path: Path) -> None:
     assert {"secretKeyRef": {"name": name, "key": key}} in [variable.get("valueFrom") for variable in variables]
 
 
-def test_nothing_decrypts_what_is_in_git() -> None:
-    """So the compile refuses an encrypted Secret, and the page advises to make it by hand."""
-    files = [path for path in DEPLOY.glob("**/flux-system/*.yaml") if path.name != COMPONENTS_FILE]
-    specs = [item.get("spec", {}) for path in files for item in load(path.read_text("utf-8"))]
-    assert len(specs) >= len(ENVIRONMENTS)
-    assert [spec for spec in specs if "decryption" in spec] == []
-
-
 def group(document: dict[str, str]) -> str:
     return document["apiVersion"].rpartition("/")[0]
 
 
 def test_the_decision_for_cdk8s_names_all_whose_kinds_no_folder_brings() -> None:
-    documents = [item for path in DEPLOY.rglob("*.yaml") for item in load(path.read_text("utf-8"))]
+    documents = [item for path in DEPLOY.rglob("*.yaml") for item in objects_of(path)]
     brought = {item["spec"]["group"] for item in documents if item["kind"] == "CustomResourceDefinition"}
     # Kubernetes' own groups have no dot, or end in k8s.io; kustomization.yaml is kubectl's and Flux's to read.
     own = {name for name in map(group, documents) if "." not in name or name.endswith(".k8s.io")}
@@ -109,8 +101,8 @@ def test_flux_has_a_kustomization_in_the_folder_that_brings_its_kinds() -> None:
     for folder in DEPLOY.glob("**/flux/flux-system"):
         defined = {
             item["spec"]["names"]["kind"]
-            for item in load((folder / COMPONENTS_FILE).read_text("utf-8"))
+            for item in objects_of(folder / COMPONENTS_FILE)
             if item["kind"] == "CustomResourceDefinition"
         }
-        used = {item["kind"] for path in folder.glob("*.yaml") for item in load(path.read_text("utf-8"))}
+        used = {item["kind"] for path in folder.glob("*.yaml") for item in objects_of(path)}
         assert {"Kustomization", "GitRepository"} <= defined & used

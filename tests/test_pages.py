@@ -2,13 +2,14 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 
-from facts.environments import ENVIRONMENTS
+from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import OF_APPS
 from scripts.__main__ import cli
 from synth import ROOT
@@ -98,15 +99,21 @@ def test_a_command_for_a_cluster_names_the_context_of_one(page: str) -> None:
         assert contexts or told or page.startswith("docs/adr/"), f"{page}: {words}"
 
 
+@cache
+def of_apps(environment: Environment) -> set[tuple[str | None, str, str]]:
+    """Namespace, kind and name of all that an environment's apps have."""
+    return {
+        (item["metadata"].get("namespace"), item["kind"].lower(), item["metadata"]["name"])
+        for folder in ("apps", OF_APPS)
+        for app in APPS
+        for item in objects(f"{root(environment)}{folder}/{app}")
+    }
+
+
 @every_page
 def test_the_objects_of_an_app_that_its_commands_name_are_deployed(page: str) -> None:
     for environment in ENVIRONMENTS:
-        deployed = {
-            (item["metadata"].get("namespace"), item["kind"].lower(), item["metadata"]["name"])
-            for folder in ("apps", OF_APPS)
-            for app in APPS
-            for item in objects(f"{root(environment)}{folder}/{app}")
-        }
+        deployed = of_apps(environment)
         namespaces = {namespace for namespace, _, _ in deployed}
         for words in code(text_of(page)):
             if not (match := re.search(r"(?:--namespace|-n) (\S+)", words)) or match[1] not in namespaces:

@@ -187,7 +187,7 @@ def test_an_image_is_found_as_yaml_reads_it_however_it_is_written(tag: str, end:
     for written, digest in zip(ways(tag), [DIGEST, f"'{DIGEST}'", f'"{DIGEST}"'], strict=False):
         text = IMAGES.format(tag=written, end=end, digest=digest)
         found, _ = renovate("images.yaml", text)
-        read = yaml.safe_load(text)
+        read = yaml.load(text, yaml.CSafeLoader)
         assert found == [
             Found(app["repository"], app["tag"], app.get("digest"))
             for app in (read[environment]["test-app"] for environment in ("local", "staging"))
@@ -201,11 +201,11 @@ def test_an_image_that_it_writes_is_read_as_text(new: str, end: str) -> None:
     for written in ways("1.29.4-alpine"):
         text = IMAGES.format(tag=written, end=end, digest=DIGEST)
         _, after = renovate("images.yaml", text, newValue=new, newDigest=OTHER_DIGEST)
-        wanted = yaml.safe_load(text)
+        wanted = yaml.load(text, yaml.CSafeLoader)
         for environment in ("local", "staging"):
             wanted[environment]["test-app"]["tag"] = new
         wanted["staging"]["test-app"]["digest"] = OTHER_DIGEST
-        assert yaml.safe_load(after) == wanted
+        assert yaml.load(after, yaml.CSafeLoader) == wanted
         assert after.count(f"tag: {quoted(new)}") == 2
 
 

@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
@@ -48,18 +48,18 @@ def serve() -> None:
 
 
 @contextmanager
-def read_anew(root: Path) -> Iterator[None]:
-    """Let the definition be the one below `root`, as its files are now.
+def read_anew(root: Path, packages: Sequence[str] = DEFINITION) -> Iterator[None]:
+    """Let the definition, or other packages, be those below `root`, as their files are now.
 
-    Only cdk8s, the bindings and `synth` are those that this process has. Nothing of the definition, nor of what it did
+    Only cdk8s, the bindings and `synth` are those that this process has. Nothing of the packages, nor of what they did
     to the process's variables, folder or modules, is left afterwards.
     """
-    modules = {name: sys.modules.pop(name) for name in _loaded()}
+    modules = {name: sys.modules.pop(name) for name in _loaded(packages)}
     path, variables, folder = [*sys.path], dict(os.environ), Path.cwd()
     get_code = SourceFileLoader.get_code
 
     def code_of(loader: SourceFileLoader, name: str) -> CodeType | None:
-        if name.partition(".")[0] not in DEFINITION:
+        if name.partition(".")[0] not in packages:
             return get_code(loader, name)
         file = loader.get_filename(name)
         return _code(loader.get_data(file), file)
@@ -76,7 +76,7 @@ def read_anew(root: Path) -> Iterator[None]:
             del os.environ[name]
         os.environ.update(variables)
         sys.path[:] = path
-        for name in _loaded():
+        for name in _loaded(packages):
             del sys.modules[name]
         sys.modules.update(modules)
 
@@ -90,5 +90,5 @@ def _code(source: bytes, file: str) -> CodeType:
     return compile(source, file, "exec", dont_inherit=True)
 
 
-def _loaded() -> list[str]:
-    return [name for name in sys.modules if name.partition(".")[0] in DEFINITION]
+def _loaded(packages: Sequence[str]) -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in packages]

@@ -172,6 +172,7 @@ def test_a_probe_needs_no_proxys_headers(wiki: Running) -> None:
     assert wiki.get("/pages/", {}).body == {"here": f"http://{HOST}/pages/", "visitor": SIDECAR_ADDRESS}
 
 
+@pytest.mark.slow
 def test_behind_http_proxies_the_visitor_is_who_asked_the_first_of_them(tmp_path: Path) -> None:
     environment = replace(PRODUCTION, http_proxies=("10.20.0.0/16", "192.0.2.10/32"))
     (deployment,) = (d for d in GraphWiki(App(), environment).to_json() if d["kind"] == "Deployment")

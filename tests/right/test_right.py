@@ -18,7 +18,7 @@ from tests.workshop import Workshop
 
 EDITS = [readmes_app(), *recipes(), *written_down()]
 MINOR = kubernetes_minor()
-FEW = 36
+FEW = 60
 """Of so many edits one is tried among the fast tests."""
 MANY = 40
 """So many right edits of a first month were named when the corpus began."""

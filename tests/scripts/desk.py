@@ -7,7 +7,8 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
+
+import pytest
 
 from facts.environments import LOCAL
 from scripts.__main__ import execute
@@ -41,13 +42,19 @@ class Desk:
     def run(self, *arguments: str, answer: str = "", **variables: str) -> Ended:
         """A command in this process; what its tools themselves print goes to the real standard output and error."""
         out, err = io.StringIO(), io.StringIO()
+        wanted = self.environment | variables
         with (
-            mock.patch.dict(os.environ, self.environment | variables, clear=True),
-            mock.patch.object(sys, "stdin", io.StringIO(answer)),
+            pytest.MonkeyPatch.context() as patch,
             contextlib.chdir(ROOT),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
+            for name in os.environ.keys() - wanted.keys():
+                patch.delenv(name)
+            for name, value in wanted.items():
+                if os.environ.get(name) != value:
+                    patch.setenv(name, value)
+            patch.setattr(sys, "stdin", io.StringIO(answer))
             code = execute(list(arguments))
         return Ended(code, out.getvalue(), err.getvalue())
 

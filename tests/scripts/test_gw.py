@@ -37,6 +37,7 @@ def completed(line: str, folder: Path) -> list[str]:
     return ended.out.split()
 
 
+@pytest.mark.slow
 def test_it_runs_from_another_folder_and_through_a_link(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(GW)

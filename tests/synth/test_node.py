@@ -54,7 +54,7 @@ def duplicate() -> list[Any]:
     return list(to_json([chart]))
 
 
-@pytest.mark.parametrize("work", [three_charts, service])
+@pytest.mark.parametrize("work", [pytest.param(three_charts, marks=pytest.mark.slow), service])
 def test_what_is_sent_ahead_is_what_comes_call_by_call(work: Callable[[], list[Any]]) -> None:
     assert ahead(work) == work()
 
@@ -198,6 +198,7 @@ def test_what_is_read_beside_counts_as_read(tmp_path: Path) -> None:
     seen().begin(str(tmp_path))
     side_by_side([lambda: "", file.read_text])
     assert str(file) in seen().opened
+    seen().end()
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,14 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a look leaves to the process that it is made in does not slow down the tests that follow."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    yield
+    unchanged.seen().end()
 
 
 @pytest.fixture(params=["stamps", "content"])
@@ -250,6 +258,7 @@ def test_an_output_of_cdk8s_is_as_it_was_or_something_to_do(project: Path, chang
     assert Look(project).files == len(OUTPUT)
 
 
+@pytest.mark.slow
 def test_python_takes_nothing_that_it_compiled_of_another_text(tmp_path: Path) -> None:
     """Python compares the second and the size of a source with what it compiled; a person is quicker than that."""
     files = {"charts/wiki.py": "PORT = 80\n", "charts/__init__.py": "", "deploy/a.yaml": OUTPUT["deploy/b.yaml"]}
