@@ -72,21 +72,27 @@ def ordered(value: Any) -> Any:
     return value
 
 
-def dump(documents: Iterable[Document]) -> str:
+def dump(documents: Iterable[Document | list[Document]]) -> str:
     """The documents as one YAML stream, keys in the order they have, as PyYAML writes it in block style.
+
+    A list is a document too, such as a patch is (RFC 6902).
 
     PyYAML writes every scalar, each different one once: the same few words are most of what Kubernetes objects say. The
     lines are put together here, which takes a quarter of the time; what is not as usual PyYAML writes as a whole.
     """
     documents = list(documents)
     try:
-        return "---\n".join("".join(_mapping_lines(document, "")) for document in documents)
+        return "---\n".join("".join(_lines(document)) for document in documents)
     except _Unusual:
         return _pyyaml(documents)
 
 
 class _Unusual(Exception):  # noqa: N818, nobody is to hear of it
     """Something that PyYAML lays out in another way."""
+
+
+def _lines(document: Document | list[Document]) -> list[str]:
+    return _list_lines(document, "") if isinstance(document, list) else _mapping_lines(document, "")
 
 
 def _mapping_lines(mapping: dict[str, Any], indent: str) -> list[str]:

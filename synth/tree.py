@@ -247,15 +247,23 @@ class Tree:
 
 
 def patched(document: Document, kustomization: Document) -> Document:
-    """An object as kustomize makes it with the patches of its folder, which put annotations on all of a kind."""
-    annotations: dict[str, str] = {}
+    """An object as kustomize makes it with the patches of its folder.
+
+    They put annotations on all of a kind, or are those of RFC 6902; the name in a target is a pattern.
+    """
     for patch in kustomization.get("patches", []):
-        if patch["target"]["kind"] == document["kind"]:
-            annotations |= load(patch["patch"])[0]["metadata"]["annotations"]
-    if not annotations:
-        return document
-    metadata = document["metadata"]
-    return {**document, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **annotations}}}
+        target, metadata = patch["target"], document["metadata"]
+        if target["kind"] != document["kind"] or not re.fullmatch(target.get("name", ".*"), metadata["name"]):
+            continue
+        change = load(patch["patch"])[0]
+        if isinstance(change, list):
+            import jsonpatch  # Few folders have such a patch.
+
+            document = jsonpatch.apply_patch(document, change)
+        else:
+            annotations = {**metadata.get("annotations", {}), **change["metadata"]["annotations"]}
+            document = {**document, "metadata": {**metadata, "annotations": annotations}}
+    return document
 
 
 def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tree:

@@ -31,6 +31,17 @@ from imports.io.fluxcd.toolkit.source import (
 from synth.manifest import dump
 from synth.tree import Versioned
 
+LOCKED = {
+    "(kustomize|helm|notification)-controller": "--no-cross-namespace-refs=true",
+    "(kustomize|helm)-controller": "--default-service-account=default",
+    "kustomize-controller": "--no-remote-bases=true",
+}
+"""What locks Flux, by the controllers that are told so.
+
+Nothing is taken from another namespace, who names no account works as one that has no rights, and no file comes from
+elsewhere than the source: https://fluxcd.io/flux/installation/configuration/multitenancy/.
+"""
+
 
 class FluxSystem(Chart):
     """GitRepository and Kustomization `flux-system`, the Kustomization `platform`, and after it one for each app.
@@ -38,15 +49,24 @@ class FluxSystem(Chart):
     Those of the apps in `encrypted` decrypt what SOPS has encrypted there, with the cluster's key. An app's applies as
     an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
     elsewhere. The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
-    namespace and its CRDs, with which every Kustomization would go, from a mistaken prune.
+    namespace and its CRDs, with which every Kustomization would go, from a mistaken prune, and lock its controllers.
     """
 
     patches: ClassVar = [
-        {
-            "target": {"kind": kind},
-            "patch": dump([{"kind": kind, "metadata": {"name": "any", "annotations": KEEP}}]),
-        }
-        for kind in ("Namespace", "CustomResourceDefinition")
+        *(
+            {
+                "target": {"kind": kind},
+                "patch": dump([{"kind": kind, "metadata": {"name": "any", "annotations": KEEP}}]),
+            }
+            for kind in ("Namespace", "CustomResourceDefinition")
+        ),
+        *(
+            {
+                "target": {"kind": "Deployment", "name": names},
+                "patch": dump([[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": flag}]]),
+            }
+            for names, flag in LOCKED.items()
+        ),
     ]
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -9,10 +10,10 @@ from click.shell_completion import CompletionItem
 from facts.environments import ENVIRONMENTS, LOCAL, Environment
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_NAME
 from synth import ROOT, DefinitionError
-from synth.manifest import load
+from synth.manifest import Document, load
 from synth.overview import Overview, read
 from synth.overview.model import SCHEMES, Workload
-from synth.tree import KUSTOMIZATION_FILE
+from synth.tree import KUSTOMIZATION_FILE, patched
 
 
 @cache
@@ -55,6 +56,21 @@ def kustomizations(environment: Environment) -> list[str]:
         needs = {name: {other["name"] for other in waiting[name].get("dependsOn", ())} for name in waiting}
         found += [name for name in waiting if name not in found and needs[name] <= {*found}]
     return found
+
+
+def controllers(tree: Path) -> list[Document]:
+    """Flux's controllers, and what they need, as they will apply themselves from a tree: with the folder's patches.
+
+    Raises:
+        DefinitionError: the tree has no folder of Flux's.
+    """
+    folder = tree / FLUX_FOLDER
+    try:
+        kustomization, *_ = load((folder / KUSTOMIZATION_FILE).read_text("utf-8"))
+        documents = load((folder / COMPONENTS_FILE).read_text("utf-8"))
+    except OSError as error:
+        raise DefinitionError(f"{folder} has no {Path(error.filename).name}: `make synth` makes the folder") from error
+    return [patched(document, kustomization) for document in documents]
 
 
 def hosts(environment: Environment) -> list[str]:

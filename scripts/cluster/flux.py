@@ -1,19 +1,20 @@
 """Flux in a cluster: install it, let it follow this repository, ask it to look now."""
 
 import base64
+import json
 from pathlib import Path
 
 import click
 
 from facts.environments import Environment
-from facts.layout import SYNC_NAME
+from facts.layout import FLUX_FOLDER, SYNC_FILE, SYNC_NAME
 from scripts import options
 from scripts.cluster.apps import kubectl
-from scripts.cluster.deployed import complete_app, deployed, kustomizations
+from scripts.cluster.deployed import complete_app, controllers, deployed, kustomizations
 from scripts.cluster.doctor import unset_values
 from scripts.cluster.secrets import need_key
 from scripts.programs import Programs
-from synth import DefinitionError
+from synth import ROOT, DefinitionError
 
 NAMESPACE = "flux-system"
 RESUME_TIMEOUT = "15m"
@@ -52,8 +53,8 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         )
     programs = Programs(dry_run)
     need_key(programs, environment)
-    folder = f"{environment.path}/flux/{NAMESPACE}"
-    _apply(programs, environment, f"{folder}/gotk-components.yaml")
+    install = {"apiVersion": "v1", "kind": "List", "items": controllers(ROOT / environment.path)}
+    _apply(programs, environment, "-", json.dumps(install))
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
     programs.run(
         *kubectl(environment),
@@ -62,25 +63,25 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         *(f"{crd}.toolkit.fluxcd.io" for crd in crds),
         f"--timeout={TIMEOUT}",
     )
-    controllers = kubectl(environment, NAMESPACE)
+    in_namespace = kubectl(environment, NAMESPACE)
     programs.run(
-        *controllers,
+        *in_namespace,
         "wait",
         "--for=condition=Available",
         "deployment",
         "--all",
         f"--timeout={TIMEOUT}",
-        hint=f"`{' '.join(controllers)} describe pods` says what they wait for",
+        hint=f"`{' '.join(in_namespace)} describe pods` says what they wait for",
     )
     _give_access(programs, environment, private_key_file, yes=yes)
-    _apply(programs, environment, f"{folder}/gotk-sync.yaml")
+    _apply(programs, environment, f"{environment.path}/{FLUX_FOLDER}/{SYNC_FILE}")
     _reconcile(programs, environment, SYNC_NAME, "--with-source")
 
 
-def _apply(programs: Programs, environment: Environment, file: str) -> None:
-    """Apply a file of Flux's, also where Flux itself has written the same fields since.
+def _apply(programs: Programs, environment: Environment, file: str, given: str | None = None) -> None:
+    """Apply a file of Flux's, `-` for what is `given`, also where Flux itself has written the same fields since.
 
-    It writes as the manager `kubectl`, whose fields Flux takes over: both files are in the folder that Flux applies.
+    It writes as the manager `kubectl`, whose fields Flux takes over: it applies the same from its folder.
     """
     programs.run(
         *kubectl(environment),
@@ -89,6 +90,7 @@ def _apply(programs: Programs, environment: Environment, file: str) -> None:
         "--force-conflicts",
         "--filename",
         file,
+        given=given,
         hint=f"does `{' '.join(kubectl(environment))} get nodes` answer?",
     )
 

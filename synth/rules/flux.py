@@ -25,6 +25,8 @@ HOLDING = frozenset(
 TIMES = ("interval", "retryInterval", "timeout")
 SECRETS = ("secretRef", "certSecretRef", "proxySecretRef")
 WATCHED = ("eventSources", "resources")
+APPLYING = ("Kustomization", "HelmRelease")
+"""The kinds of Flux that write into the cluster, as an account."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -37,9 +39,8 @@ def _path(kustomization: Object) -> str:
 
 
 def kustomizations_find_what_they_apply(cluster: Cluster) -> Iterator[Violation]:
-    """Source and path exist, and what leaves the tree leaves the cluster."""
+    """The path exists, and what leaves the tree leaves the cluster."""
     for item in _kustomizations(cluster):
-        yield from _is_there(cluster, item, item.spec["sourceRef"], "takes its files from")
         if f"{_path(item)}/{KUSTOMIZATION_FILE}" not in cluster.tree.files:
             yield Violation(
                 item, f"applies {_path(item)}, which is not a folder of this tree with a {KUSTOMIZATION_FILE}"
@@ -222,11 +223,59 @@ def what_flux_reads_is_there(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def nothing_is_asked_that_flux_is_locked_against(cluster: Cluster) -> Iterator[Violation]:
+    """What its controllers refuse as charts/flux/system.py locks them."""
+    bound = {
+        (subject.get("namespace"), subject.get("name"))
+        for binding in (*cluster.of("RoleBinding"), *cluster.of("ClusterRoleBinding"))
+        for subject in binding.document.get("subjects") or []
+    }
+    for item in cluster.objects:
+        if not item.group.endswith(FLUX):
+            continue
+        for reference, takes in _drawn_from(item):
+            kind, name = reference.get("kind", ""), reference.get("name", "")
+            namespace = reference.get("namespace") or item.namespace
+            if namespace != item.namespace and (name == "*" or cluster.find(kind, namespace, name)):
+                yield Violation(
+                    item,
+                    f"{takes} {kind} {name} of namespace {namespace}, and Flux is locked to what is in an object's "
+                    f"own, {item.namespace}: put both into one namespace",
+                )
+        account = item.spec.get("serviceAccountName")
+        if item.kind not in APPLYING:
+            continue
+        if not account:
+            yield Violation(
+                item,
+                "names no serviceAccountName, so that it works as default, which may do nothing: name an account that "
+                "a RoleBinding gives rights",
+            )
+        elif isinstance(cluster.find("ServiceAccount", item.namespace, account), Object) and (
+            (item.namespace, account) not in bound
+        ):
+            yield Violation(
+                item,
+                f"works as ServiceAccount {account}, which may do nothing: give it rights by a RoleBinding in the "
+                "namespace that it works in",
+            )
+
+
+def _drawn_from(item: Object) -> Iterator[tuple[Document, str]]:
+    """What an object of Flux's takes files, a chart or events from, each with the words for it."""
+    spec = item.spec
+    if item.group == GROUP and spec.get("sourceRef"):
+        yield spec["sourceRef"], "takes its files from"
+    if chart := ((spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or spec.get("chartRef"):
+        yield chart, "takes its chart from"
+    for field in WATCHED:
+        yield from ((entry, "watches") for entry in spec.get(field) or [])
+
+
 def _named_by(item: Object) -> Iterator[tuple[Document, str]]:
     """What an object of Flux's names, each with the words for it."""
     spec = item.spec
-    if chart := ((spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or spec.get("chartRef"):
-        yield chart, "takes its chart from"
+    yield from ((entry, takes) for entry, takes in _drawn_from(item) if entry.get("name") != "*")
     if spec.get("providerRef"):
         yield {"kind": "Provider", **spec["providerRef"]}, "reports to"
     for place in (spec, spec.get("decryption"), spec.get("kubeConfig"), spec.get("verify")):
@@ -235,14 +284,12 @@ def _named_by(item: Object) -> Iterator[tuple[Document, str]]:
                 yield {"kind": "Secret", "name": key["name"]}, "takes a key from"
     included = [{"kind": "GitRepository", **entry["repository"]} for entry in spec.get("include") or []]
     needed = [{"kind": item.kind, **entry} for entry in spec.get("dependsOn") or [] if item.group != GROUP]
-    watched = [entry for field in WATCHED for entry in spec.get(field) or [] if entry.get("name") != "*"]
     for named, takes in (
         ((spec.get("postBuild") or {}).get("substituteFrom"), "takes variables from"),
         (spec.get("valuesFrom"), "takes values from"),
         (spec.get("healthChecks"), "waits for"),
         (included, "includes"),
         (needed, "depends on"),
-        (watched, "watches"),
     ):
         for reference in named or []:
             yield reference, takes
@@ -393,6 +440,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_suspended,
     nothing_waits_for_what_it_applies,
     what_flux_reads_is_there,
+    nothing_is_asked_that_flux_is_locked_against,
     releases_do_not_wait_for_themselves,
     times_are_durations,
     what_is_kept_has_a_namespace_that_is,

@@ -6,7 +6,8 @@ import pytest
 
 from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME, UNITS
-from synth.manifest import Document, load
+from scripts.cluster.deployed import controllers
+from synth.manifest import Document
 from tests.deployed import APPS, DEPLOY, objects, root, the
 
 
@@ -63,9 +64,33 @@ def test_a_certificate_that_cannot_be_issued_holds_back_no_app(environment: Envi
     assert kinds == ({"Certificate", "ClusterIssuer"} if environment.tls else set())
 
 
-def test_fluxs_namespace_and_crds_survive_a_mistaken_prune(environment: Environment) -> None:
-    kustomization = load((DEPLOY / folder(environment) / "kustomization.yaml").read_text("utf-8"))[0]
-    patched = {patch["target"]["kind"]: load(patch["patch"])[0] for patch in kustomization["patches"]}
-    assert set(patched) == {"Namespace", "CustomResourceDefinition"}
-    for patch in patched.values():
-        assert patch["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+@pytest.fixture
+def installed(environment: Environment) -> list[Document]:
+    """Flux's own objects as they apply themselves."""
+    return controllers(DEPLOY.parent / environment.path)
+
+
+def test_fluxs_namespace_and_crds_survive_a_mistaken_prune(installed: list[Document]) -> None:
+    found = {item["kind"]: item for item in installed if item["kind"] in ("Namespace", "CustomResourceDefinition")}
+    assert len(found) == 2
+    for item in installed:
+        kept = item["metadata"].get("annotations", {}).get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        assert kept == (item["kind"] in found)
+
+
+def test_its_controllers_are_locked(installed: list[Document]) -> None:
+    """https://fluxcd.io/flux/installation/configuration/multitenancy/#how-to-configure-flux-multi-tenancy."""
+    found = {item["metadata"]["name"]: item for item in installed if item["kind"] == "Deployment"}
+    told = {
+        "--no-cross-namespace-refs=true": {"kustomize-controller", "helm-controller", "notification-controller"},
+        "--no-remote-bases=true": {"kustomize-controller"},
+        "--default-service-account=default": {"kustomize-controller", "helm-controller"},
+    }
+    for flag, names in told.items():
+        assert {name for name, item in found.items() if flag in _arguments(item)} == names
+
+
+def _arguments(deployment: Document) -> list[str]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    arguments: list[str] = container["args"]
+    return arguments

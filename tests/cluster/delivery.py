@@ -141,6 +141,33 @@ def test_what_an_apps_account_may_not_do_is_refused_and_said(cluster: Cluster) -
     assert not may(cluster, account, "deployments.apps", elsewhere)
 
 
+def test_who_gets_an_object_of_fluxs_into_a_cluster_gets_no_more_by_it(cluster: Cluster) -> None:
+    """Flux takes no source of another namespace, and works as an account that may do nothing where none is named."""
+    namespace = apps(cluster, "Namespace")[0]["metadata"]["name"]
+    spec = {"interval": "10m", "path": f"./{cluster.environment.path}/platform", "prune": True}
+    source = {"kind": "GitRepository", "name": SYNC_NAME}
+    theirs = {
+        namespace: spec | {"sourceRef": {**source, "namespace": SYNC_NAME}, "serviceAccountName": "default"},
+        SYNC_NAME: spec | {"sourceRef": source},
+    }
+    messages = {}
+    for place, wanted in theirs.items():
+        item = {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {"name": "not-ours", "namespace": place},
+            "spec": wanted,
+        }
+        cluster.node.apply([item])
+        try:
+            messages[place] = refusal(cluster, item)
+        finally:
+            delete(cluster, item)
+    assert "cross-namespace references have been blocked" in messages[namespace]
+    assert f"system:serviceaccount:{SYNC_NAME}:default" in messages[SYNC_NAME]
+    assert "forbidden" in messages[SYNC_NAME]
+
+
 def test_one_app_can_be_suspended_while_the_others_go_on(cluster: Cluster) -> None:
     def labelled(service: Document) -> None:
         service["metadata"].setdefault("labels", {})["proof"] = "suspended"
@@ -310,6 +337,20 @@ def said(cluster: Cluster, name: str) -> str:
         return state == "False" and item["status"].get("lastAttemptedRevision") == cluster.git.revision
 
     cluster.node.wait(f"Kustomization {name} says what is wrong", fails, SECONDS)
+    print(f"  {message}")
+    return message
+
+
+def refusal(cluster: Cluster, item: Document) -> str:
+    """What a Kustomization says of why it is not ready."""
+    message = ""
+
+    def refused() -> bool:
+        nonlocal message
+        state, message = ready(live(cluster, item))
+        return state == "False"
+
+    cluster.node.wait(f"Kustomization {item['metadata']['name']} is refused", refused, SECONDS)
     print(f"  {message}")
     return message
 

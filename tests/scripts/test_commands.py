@@ -24,11 +24,11 @@ from syrupy.assertion import SnapshotAssertion
 from facts.environments import LOCAL, PRODUCTION, Environment
 from scripts.cluster import doctor
 from scripts.cluster.apps import wait_for_page
-from scripts.cluster.deployed import deployed, hosts, kustomizations, lasting
+from scripts.cluster.deployed import controllers, deployed, hosts, kustomizations, lasting
 from scripts.cluster.findings import Finding
 from scripts.cluster.image import WIKI
 from scripts.cluster.local import INFRA, PORTS
-from scripts.programs import wanted
+from scripts.programs import Programs, wanted
 from synth import ROOT, ToolError
 from tests.deployed import APPS
 from tests.environments import EXAMPLE
@@ -339,6 +339,16 @@ class TestFluxBootstrap:
         assert not [call for call in desk.calls() if "create secret" in call or "gotk-sync" in call]
         assert self.bootstrap(desk, "--yes").code == 0
         assert [call for call in desk.calls() if "gotk-sync" in call]
+
+    def test_its_controllers_are_installed_as_they_will_apply_themselves(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Other than that, each would be rolled out anew at the first reconciliation."""
+        given: list[str] = []
+        monkeypatch.setattr(Programs, "run", lambda _self, *_command, **named: given.append(named.get("given") or ""))
+        assert self.bootstrap(desk, "--yes").code == 0
+        (installed,) = [text for text in given if "Deployment" in text]
+        assert json.loads(installed)["items"] == controllers(ROOT / LOCAL.path)
 
     def test_each_failing_step_ends_it(self, desk: Desk) -> None:
         assert self.bootstrap(desk, "--yes").code == 0

@@ -122,6 +122,7 @@ kind: Kustomization
 metadata: {name: platform, namespace: flux-system}
 spec:
   sourceRef: {kind: GitRepository, name: flux-system}
+  serviceAccountName: kustomize-controller
   path: ./deploy/platform
   prune: true
   wait: true
@@ -131,6 +132,7 @@ kind: Kustomization
 metadata: {name: apps, namespace: flux-system}
 spec:
   sourceRef: {kind: GitRepository, name: flux-system}
+  serviceAccountName: kustomize-controller
   path: ./deploy/apps
   prune: true
   dependsOn: [{name: platform}]
@@ -140,6 +142,7 @@ kind: Kustomization
 metadata: {name: flux-system, namespace: flux-system}
 spec:
   sourceRef: {kind: GitRepository, name: flux-system}
+  serviceAccountName: kustomize-controller
   path: ./deploy/flux
   prune: true
 """
@@ -147,6 +150,7 @@ spec:
 PROVIDED = (
     Provided("Namespace", "istio-system", by="Istio"),
     Provided("Namespace", "flux-system", by="Flux"),
+    Provided("ServiceAccount", "kustomize-controller", by="Flux", namespace="flux-system"),
     Provided("Pod", "istio-ingress", by="Istio", namespace="istio-system", labels={"istio": "ingress"}),
     Provided("Service", "outside", by="somebody", namespace="istio-system", ports=(443,)),
     Provided("Secret", "key", by="somebody", namespace="wiki"),

@@ -1,13 +1,14 @@
 """Charts to files: names, order, kustomizations. The charts here are plain lists of objects."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from synth import DefinitionError
-from synth.manifest import Document
-from synth.tree import Folder, Page, Tree, Versioned, header, is_generated, render
+from synth.manifest import Document, dump
+from synth.tree import Folder, Page, Tree, Versioned, header, is_generated, patched, render
 
 MODULE = "tests/synth/test_tree.py"
 EXTERNAL = Versioned("# Version: 1", "make components")
@@ -122,6 +123,34 @@ def test_patches_go_into_the_kustomization() -> None:
     patch = {"target": {"kind": "Namespace"}, "patch": "kind: Namespace\n"}
     tree = rendered(Folder("flux", Listed(), patches=[patch]))
     assert tree.files["deploy/flux/kustomization.yaml"].documents[0]["patches"] == [patch]
+
+
+def annotating(kind: str, **annotations: str) -> Document:
+    return {"target": {"kind": kind}, "patch": dump([{"kind": kind, "metadata": {"annotations": annotations}}])}
+
+
+def appending(name: str, value: str) -> Document:
+    target = {"kind": "Deployment", "name": name}
+    return {"target": target, "patch": dump([[{"op": "add", "path": "/spec/args/-", "value": value}]])}
+
+
+def test_an_object_is_as_the_patches_of_its_folder_make_it() -> None:
+    given = {"kind": "Deployment", "metadata": {"name": "b-controller"}, "spec": {"args": ["--first"]}}
+    before = deepcopy(given)
+    patches = [
+        annotating("Deployment", kept="yes"),
+        annotating("Namespace", other="yes"),
+        appending("(a|b)-controller", "--second"),
+        appending("b-controller", "--third"),
+        appending("b", "--never"),
+    ]
+    assert patched(given, {"patches": patches}) == {
+        "kind": "Deployment",
+        "metadata": {"name": "b-controller", "annotations": {"kept": "yes"}},
+        "spec": {"args": ["--first", "--second", "--third"]},
+    }
+    assert given == before
+    assert patched(given, {}) is given
 
 
 def test_given_file_names_are_kept_and_may_be_shared() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import trustme
 
 from facts.environments import Environment
-from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME
+from facts.layout import FLUX_FOLDER, SYNC_FILE, SYNC_NAME
+from scripts.cluster.deployed import controllers
 from scripts.gate import kubernetes as built
 from scripts.gate.builds import Build, Wheel
 from scripts.gate.judges.admission import of_the_cluster
@@ -168,11 +169,11 @@ def _name_by_digest(cluster: Cluster, digests: Mapping[str, str]) -> None:
 
 def bootstrap(cluster: Cluster) -> None:
     """Install Flux and let it follow the branch, in the steps of `./gw flux bootstrap`."""
-    node, folder = cluster.node, cluster.tree / FLUX_FOLDER
-    node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / COMPONENTS_FILE))
+    node, sync = cluster.node, cluster.tree / FLUX_FOLDER / SYNC_FILE
+    node.apply(controllers(cluster.tree))
     node.wait("Flux's controllers are available", lambda: node.well(SYNC_NAME))
     node.apply([cluster.git.secret(SYNC_NAME, SYNC_NAME)])
-    node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(folder / SYNC_FILE))
+    node.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(sync))
 
 
 def _provide(cluster: Cluster) -> None:

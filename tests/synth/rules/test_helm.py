@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from synth.cluster import Provided
 from synth.manifest import Document
 from synth.rules import flux, helm
 from tests.synth.objects import environment, said
 
+INSTALLER = Provided("ServiceAccount", "installer", by="somebody", namespace="wiki")
 CHART = {"spec": {"chart": "store", "version": "20.1.0", "sourceRef": {"kind": "HelmRepository", "name": "charts"}}}
 
 
@@ -25,7 +27,7 @@ def release(**spec: Any) -> Document:
         "apiVersion": "helm.toolkit.fluxcd.io/v2",
         "kind": "HelmRelease",
         "metadata": {"name": "store", "namespace": "wiki"},
-        "spec": {"interval": "1h", **spec},
+        "spec": {"interval": "1h", "serviceAccountName": INSTALLER.name, **spec},
     }
 
 
@@ -35,7 +37,7 @@ def versioned(version: str | None) -> Document:
 
 
 def sentences(*documents: Document) -> list[str]:
-    return said((*helm.RULES, *flux.RULES), [*environment(), *documents])
+    return said((*helm.RULES, *flux.RULES), [*environment(), *documents], INSTALLER)
 
 
 @pytest.mark.parametrize(
