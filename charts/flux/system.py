@@ -31,15 +31,16 @@ from imports.io.fluxcd.toolkit.source import (
 from synth.manifest import dump
 from synth.tree import Versioned
 
-LOCKED = {
-    "(kustomize|helm|notification)-controller": "--no-cross-namespace-refs=true",
-    "(kustomize|helm)-controller": "--default-service-account=default",
-    "kustomize-controller": "--no-remote-bases=true",
+FLAGS = {
+    "(kustomize|helm|notification)-controller": ("--no-cross-namespace-refs=true",),
+    "(kustomize|helm)-controller": ("--default-service-account=default", "--requeue-dependency=5s"),
+    "kustomize-controller": ("--no-remote-bases=true",),
 }
-"""What locks Flux, by the controllers that are told so.
+"""What Flux's controllers are told beside what they are installed with, by a pattern of their names.
 
-Nothing is taken from another namespace, who names no account works as one that has no rights, and no file comes from
-elsewhere than the source: https://fluxcd.io/flux/installation/configuration/multitenancy/.
+They are locked: nothing is taken from another namespace, who names no account works as one that has no rights, and no
+file comes from elsewhere than the source, https://fluxcd.io/flux/installation/configuration/multitenancy/. And what
+waits for another is looked at again after 5 s, not 30.
 """
 
 
@@ -49,7 +50,8 @@ class FluxSystem(Chart):
     Those of the apps in `encrypted` decrypt what SOPS has encrypted there, with the cluster's key. An app's applies as
     an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
     elsewhere. The file names are those that Flux's own bootstrap expects (facts/layout.py). The patches keep Flux's
-    namespace and its CRDs, with which every Kustomization would go, from a mistaken prune, and lock its controllers.
+    namespace and its CRDs, with which every Kustomization would go, from a mistaken prune, and give its
+    controllers the `FLAGS`.
     """
 
     patches: ClassVar = [
@@ -63,9 +65,16 @@ class FluxSystem(Chart):
         *(
             {
                 "target": {"kind": "Deployment", "name": names},
-                "patch": dump([[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": flag}]]),
+                "patch": dump(
+                    [
+                        [
+                            {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": flag}
+                            for flag in flags
+                        ]
+                    ]
+                ),
             }
-            for names, flag in LOCKED.items()
+            for names, flags in FLAGS.items()
         ),
     ]
 

@@ -1,7 +1,9 @@
 """What Flux does with commits and with changes made by hand: they arrive, they are put back, what is broken is said."""
 
+import base64
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,19 @@ import pytest
 import yaml
 
 from facts.layout import FLUX_FOLDER, OF_APPS, SYNC_NAME
-from facts.provided import KEEP
+from facts.provided import AGE_KEY, KEEP
+from scripts import options
+from scripts.cluster import secrets
 from scripts.gate.node.cluster import Cluster, applied, ready
+from scripts.gate.tools import SOPS, tool
 from synth import ToolError
+from synth.encrypted import EncryptedFile
 from synth.manifest import Document
+from tests.scripts.desk import Desk
+from tests.stand_ins import StandIns
 
 SECONDS = 180
-"""How long Flux may take over a commit: it looks again at a Kustomization whose dependency was not ready after 30 s."""
+"""How long Flux may take over a commit."""
 KUSTOMIZATION = (f"--namespace={SYNC_NAME}", "kustomizations.kustomize.toolkit.fluxcd.io")
 PLATFORMS = (
     "namespaces",
@@ -166,6 +174,39 @@ def test_who_gets_an_object_of_fluxs_into_a_cluster_gets_no_more_by_it(cluster: 
     assert "cross-namespace references have been blocked" in messages[namespace]
     assert f"system:serviceaccount:{SYNC_NAME}:default" in messages[SYNC_NAME]
     assert "forbidden" in messages[SYNC_NAME]
+
+
+def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `./gw secrets` makes the key, encrypts, and hands the key over; before that, no value arrives."""
+    name = next(item["metadata"]["name"] for item in cluster.kustomizations() if "dependsOn" in item["spec"])
+    values = {"mail": "007", "token": "first line\nsecond: line\n"}
+    folder, desk = cluster.tree / "apps" / name, at_the_cluster(cluster, tmp_path)
+    keys = [tmp_path / f"{owner}.agekey" for owner in ("cluster", "safe")]
+    recipients = tuple(commanded(desk, "keygen", str(key)).split()[0] for key in keys)
+    known = replace(cluster.environment, age_recipients=recipients)
+    monkeypatch.setattr(options, "ENVIRONMENTS", (known,))
+    file = EncryptedFile(name, "proof", tuple(values), recipients, known.name)
+    monkeypatch.setattr(secrets, "ROOT", cluster.git.work)
+    monkeypatch.setattr(secrets, "_wanted", lambda _: {f"{folder.relative_to(cluster.git.work)}/secret.yaml": file})
+    commanded(desk, "set", name, file.name, f"--env={known.name}", answer=yaml.safe_dump(values))
+    rewritten(folder / "kustomization.yaml", lambda content: content["resources"].append("secret.yaml"))
+    decryption = {"provider": "sops", "secretRef": {"name": AGE_KEY.name}}
+    flux = cluster.tree / FLUX_FOLDER / f"{name}.yaml"
+    rewritten(flux, lambda content: content["spec"].update(decryption=decryption), "Kustomization")
+    revision = cluster.publish("An encrypted Secret")
+    secret = file.manifest(values)
+    assert AGE_KEY.name in said(cluster, name)
+    assert not exists(cluster, secret)
+    commanded(desk, "install", f"--key-file={keys[0]}", f"--env={known.name}")
+    try:
+        cluster.reconcile()
+        cluster.wait_applied(revision, SECONDS)
+        found = live(cluster, secret)["data"]
+        assert {key: base64.b64decode(value).decode() for key, value in found.items()} == values
+    finally:
+        cluster.node.kubectl("delete", "secret", AGE_KEY.name, f"--namespace={AGE_KEY.namespace}")
 
 
 def test_one_app_can_be_suspended_while_the_others_go_on(cluster: Cluster) -> None:
@@ -339,6 +380,24 @@ def said(cluster: Cluster, name: str) -> str:
     cluster.node.wait(f"Kustomization {name} says what is wrong", fails, SECONDS)
     print(f"  {message}")
     return message
+
+
+def at_the_cluster(cluster: Cluster, folder: Path) -> Desk:
+    """Where somebody sits who has SOPS and age, and kubectl with the right to everything."""
+    tools = StandIns(folder / "bin")
+    tools.put(
+        "kubectl", f'shift 2; exec {cluster.node.kubernetes} kubectl --kubeconfig {cluster.node.kubeconfig} "$@"\n'
+    )
+    for name in SOPS:
+        (tools.folder / name).symlink_to(tool(name))
+    return Desk(tools, folder)
+
+
+def commanded(desk: Desk, *arguments: str, answer: str = "") -> str:
+    """What `./gw secrets` says."""
+    ended = desk.run("secrets", *arguments, answer=answer)
+    assert ended.code == 0, ended.err
+    return ended.out
 
 
 def refusal(cluster: Cluster, item: Document) -> str:

@@ -22,6 +22,7 @@ from scripts.gate.node.git_server import GitServer
 from scripts.gate.node.images import Image, Registry
 from scripts.gate.node.node import ADDRESS, DNS, NAME, PAUSE, REGISTRY_PORT, Node
 from scripts.gate.node.stand_ins import PROGRAM, images
+from scripts.gate.tools import SOPS
 from scripts.programs import ROOT
 from synth.manifest import Document
 
@@ -118,6 +119,7 @@ def missing(environment: Environment) -> list[str]:
 def _parts(environment: Environment) -> Iterator[Build | Wheel]:
     yield from (programs.kubernetes(environment), programs.PODS, programs.COREDNS, programs.KUBE_ROUTER)
     yield from map(programs.controller, programs.CONTROLLERS)
+    yield from SOPS.values()
     yield from mesh.parts()
 
 
