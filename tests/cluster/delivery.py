@@ -201,7 +201,7 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
     assert not exists(cluster, secret)
     commanded(desk, "install", f"--key-file={keys[0]}", f"--env={known.name}")
     try:
-        cluster.reconcile()
+        cluster.reconcile(name)
         cluster.wait_applied(revision, SECONDS)
         found = live(cluster, secret)["data"]
         assert {key: base64.b64decode(value).decode() for key, value in found.items()} == values
