@@ -14,6 +14,8 @@ from synth.tree import is_generated
 from tests.ground import ground
 from tests.workshop import Kept, Workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
@@ -144,7 +146,6 @@ def test_the_wiki_scales_when_its_volume_and_its_state_are_shared(workshop: Work
     assert "type: RollingUpdate" in deployment
 
 
-@pytest.mark.slow
 def test_a_mistake_ends_the_process_with_its_sentence_and_exit_code_1(workshop: Workshop) -> None:
     workshop.edit("charts/shapes/workload.py", "enable_service_links=", "enable_service_link=")
     ended = workshop.synth()
@@ -219,7 +220,6 @@ def test_a_missing_manifest_of_flux_is_told_with_what_makes_it(workshop: Worksho
     assert "`./gw refresh flux` does" in told.out
 
 
-@pytest.mark.slow
 def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
     ended = workshop.run(sys.executable, "main.py", JSII_RUNTIME_PACKAGE_CACHE_ROOT="/dev/null")
     assert ended.code == 3
@@ -227,7 +227,6 @@ def test_a_cdk8s_that_cannot_start_is_told(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_a_fault_of_the_compiler_is_not_blamed_on_a_chart(workshop: Workshop) -> None:
     workshop.edit(
         "synth/tree.py", "    return type(chart).__module__", "    return chart.nothing  # type(chart).__module__"
@@ -259,7 +258,6 @@ def test_a_missing_cdk8s_is_named(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_cdk8s_synth_publishes_and_leaves_its_own_output_in_dist(workshop: Workshop) -> None:
     before = workshop.deployed()
     (workshop.root / "deploy/apps/graphwiki/pvc.yaml").unlink()
@@ -271,7 +269,6 @@ def test_cdk8s_synth_publishes_and_leaves_its_own_output_in_dist(workshop: Works
     assert workshop.deployed() == before
 
 
-@pytest.mark.slow
 def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Workshop) -> None:
     workshop.edit("charts/apps/graphwiki.py", "port=8000", "port=80")
     ended = workshop.run(".venv/bin/cdk8s", "synth")
@@ -280,7 +277,6 @@ def test_cdk8s_synth_shows_a_mistake_without_a_javascript_stack(workshop: Worksh
     assert "    at " not in ended.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("output", ["deploy", "./deploy/apps", ".", "charts"])
 def test_cdk8s_synth_refuses_to_empty_anything_but_dist(workshop: Workshop, output: str) -> None:
     before = workshop.deployed()
@@ -303,7 +299,6 @@ def _old_node(folder: Path) -> Path:
     return old
 
 
-@pytest.mark.slow
 def test_an_old_node_on_the_path_is_never_started(workshop: Workshop) -> None:
     old = _old_node(workshop.root)
     ended = workshop.run(sys.executable, "main.py", PATH=f"{old}:{os.environ['PATH']}", JSII_NODE=str(old / "node"))
@@ -312,7 +307,6 @@ def test_an_old_node_on_the_path_is_never_started(workshop: Workshop) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_the_output_does_not_depend_on_the_machine(workshop: Workshop) -> None:
     before = workshop.deployed()
     for path in (workshop.root / "deploy").rglob("*.yaml"):

@@ -7,6 +7,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from facts.environments import ENVIRONMENTS
 from facts.layout import COMPONENTS_FILE
 from synth import ROOT
@@ -63,6 +65,7 @@ def test_the_pages_that_it_saves_come_back_without_what_is_not_theirs(tmp_path: 
     assert there.stat().st_mode & 0o7777 == 0o2770
 
 
+@pytest.mark.slow
 def test_a_secret_as_it_says_compiles(tmp_path: Path) -> None:
     section = PAGE.partition("\n## Secrets by hand\n")[2].partition("\n## ")[0]
     word, variable = re.findall(r"```python\n(.*?)\n```", section, re.DOTALL)

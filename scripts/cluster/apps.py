@@ -186,7 +186,7 @@ def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
     Raises:
         ToolError: it does not answer so within the limit.
     """
-    end = time.monotonic() + limit
+    end, pause = time.monotonic() + limit, 0.05
     click.echo(f"waiting for {address} ", nl=False, err=True)
     while True:
         answered, said = _answer(urlsplit(address))
@@ -200,7 +200,8 @@ def wait_for_page(address: str, limit: float = ANSWER_LIMIT) -> None:
                 "docs/operations.md lists causes by symptom"
             )
         click.echo(".", nl=False, err=True)
-        time.sleep(min(0.5, limit / 10))
+        time.sleep(pause)
+        pause = min(0.5, 2 * pause)
 
 
 def _answer(url: SplitResult) -> tuple[bool, str]:

@@ -58,6 +58,7 @@ def kustomizations(environment: Environment) -> list[str]:
     return found
 
 
+@cache
 def controllers(tree: Path) -> list[Document]:
     """Flux's controllers, and what they need, as they will apply themselves from a tree: with the folder's patches.
 

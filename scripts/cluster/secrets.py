@@ -8,6 +8,7 @@ import click
 import yaml
 
 from facts.environments import Environment
+from facts.layout import COMPONENTS_FILE, FLUX_FOLDER
 from facts.provided import AGE_KEY, AGE_KEY_FILE
 from scripts import options
 from scripts.cluster.apps import kubectl
@@ -160,9 +161,9 @@ def need_key(programs: Programs, environment: Environment) -> None:
     Raises:
         ToolError: it has no key.
     """
-    folder = ROOT / environment.path / "flux"
-    objects = [item for file in folder.rglob("*.yaml") for item in load(file.read_text("utf-8"))]
-    if not any("decryption" in (item.get("spec") or {}) for item in objects):
+    folder = ROOT / environment.path / FLUX_FOLDER
+    texts = (file.read_text("utf-8") for file in folder.glob("*.yaml") if file.name != COMPONENTS_FILE)
+    if not any("decryption" in (item.get("spec") or {}) for text in texts for item in load(text)):
         return
     key = (*kubectl(environment, AGE_KEY.namespace), "get", "secret", AGE_KEY.name)
     found = programs.output(*key, "--ignore-not-found", "--output", "name")

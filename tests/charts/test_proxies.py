@@ -118,10 +118,7 @@ def running(variables: dict[str, str], folder: Path) -> Iterator[Running]:
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(environment, marks=() if environment is ENVIRONMENTS[-1] else pytest.mark.slow)
-        for environment in ENVIRONMENTS
-    ],
+    params=[pytest.param(environment, marks=pytest.mark.slow) for environment in ENVIRONMENTS],
     ids=lambda environment: environment.name,
 )
 def wiki(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

@@ -24,7 +24,7 @@ from tests.workshop import Ended, Workshop
 
 FOLDER = Path(__file__).parent
 STAGES = ("types", "synth", "verify", "test")
-FEW = 45
+FEW = 90
 """Of so many mistakes one is tried by the fast tests."""
 LINES = 6
 """How long an edit may be: a person's slip, with what it takes to find the place."""

@@ -18,7 +18,7 @@ from tests.workshop import Workshop
 
 EDITS = [readmes_app(), *recipes(), *written_down()]
 MINOR = kubernetes_minor()
-FEW = 60
+FEW = 100
 """Of so many edits one is tried among the fast tests."""
 MANY = 40
 """So many right edits of a first month were named when the corpus began."""

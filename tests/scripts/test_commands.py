@@ -217,6 +217,7 @@ def test_terraform_writes_the_context_where_kubectl_looks(
     assert capfd.readouterr().out == f"{file} graphwiki\n"
 
 
+@pytest.mark.slow
 def test_an_interrupted_tool_ends_in_its_own_way_and_the_command_with_a_sentence(desk: Desk) -> None:
     started, tidied = desk.tools.folder / "started", desk.tools.folder / "tidied"
     tidies = f"sleep 0.5; : >{shlex.quote(str(tidied))}"
@@ -451,14 +452,14 @@ def test_a_page_that_never_answers_is_told_with_its_last_answer(pages: int, host
     port = pages if host else 1
     last = "404 Not Found" if host else "Connection refused"
     with pytest.raises(ToolError, match=rf"did not answer within 0 seconds, the last it said was: .*{last}"):
-        wait_for_page(f"http://{host or hosts(LOCAL)[0]}:{port}", limit=0.3)
+        wait_for_page(f"http://{host or hosts(LOCAL)[0]}:{port}", limit=0.1)
 
 
 def test_a_page_over_tls_is_asked_for_by_its_name(tls_pages: int) -> None:
     Pages.waiting = 0
-    wait_for_page(f"https://{PASSED_THROUGH[0]}:{tls_pages}", limit=0.3)
+    wait_for_page(f"https://{PASSED_THROUGH[0]}:{tls_pages}", limit=0.1)
     with pytest.raises(ToolError, match=r"did not answer within 0 seconds"):
-        wait_for_page(f"https://other.localhost:{tls_pages}", limit=0.3)
+        wait_for_page(f"https://other.localhost:{tls_pages}", limit=0.1)
 
 
 def test_open_without_a_cluster_is_told(desk: Desk) -> None:

@@ -109,6 +109,7 @@ def test_the_last_line_counts_what_is_above_it(text: Ended) -> None:
     assert lines[-1] == f"objects that differ: {differ}, only in local: {here}, only in production: {there}"
 
 
+@pytest.mark.slow
 def test_the_other_way_round_signs_are_the_other_way_round(desk: Desk) -> None:
     ended = desk.run("diff", "production", "local")
     assert ended.code == 0
@@ -144,6 +145,7 @@ def test_markdown_folds_what_only_one_side_has(markdown: Ended) -> None:
     assert markdown.out.count("```") == 2 * markdown.out.count("```yaml")
 
 
+@pytest.mark.slow
 def test_an_environment_does_not_differ_from_itself(desk: Desk) -> None:
     ended = desk.run("diff", "local", "local")
     assert (ended.code, ended.err) == (0, "")

@@ -47,6 +47,7 @@ def test_it_runs_from_another_folder_and_through_a_link(tmp_path: Path) -> None:
         assert ended.err.startswith("there is no app nothing-of-this-name in ")
 
 
+@pytest.mark.slow
 def test_a_relative_path_is_that_of_the_folder_that_it_is_given_in(desk: Desk) -> None:
     ended = subprocess.run(
         [GW, "image", "build", "--context", desk.checkout.name],

@@ -126,6 +126,7 @@ spec: {{versions: [{{schema: {{description: gone, properties: {{description: {{t
 {IMAGES}"""
 
 
+@pytest.mark.slow
 def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
     workshop: Workshop, tools: StandIns
 ) -> None:
@@ -145,6 +146,7 @@ def test_flux_is_asked_for_the_pinned_version_and_its_controllers_are_pinned(
     assert [document["kind"] for document in load(text)] == kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["flux", "go"])
 def test_a_failing_tool_is_told_and_the_manifest_stays(
     workshop: Workshop, tools: StandIns, failing: str, capfd: pytest.CaptureFixture[str]
@@ -165,6 +167,7 @@ def test_a_manifest_without_one_of_the_controllers_is_refused() -> None:
         controllers_of(without)
 
 
+@pytest.mark.slow
 def test_without_go_flux_stays_and_go_is_named(workshop: Workshop, tools: StandIns) -> None:
     tools.put("flux", says(MANIFEST))
     ended = workshop.command("refresh", "flux")
@@ -173,6 +176,7 @@ def test_without_go_flux_stays_and_go_is_named(workshop: Workshop, tools: StandI
     assert tools.calls() == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tools")
 def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
     before = {path.name: path.read_bytes() for path in CRDS.iterdir()}
@@ -182,6 +186,7 @@ def test_without_go_the_crds_stay_and_go_is_named(workshop: Workshop) -> None:
     assert {path.name: path.read_bytes() for path in CRDS.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_go_downloads_without_the_callers_flags(
     workshop: Workshop, tools: StandIns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +202,7 @@ def test_go_downloads_without_the_callers_flags(
     assert tools.calls() == [f"go mod download -json istio.io/api@v{pinned('istio-api')}"]
 
 
+@pytest.mark.slow
 def test_help_needs_neither_node_nor_cdk8s() -> None:
     ended = Workshop(ROOT).run(sys.executable, "-X", "importtime", "-m", "scripts", "refresh", "flux", "--help")
     assert ended.code == 0

@@ -61,6 +61,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {path for path in {*before, *after} if before.get(path) != after.get(path)}
 
 
+@pytest.mark.slow
 class TestRelease:
     """A tag, with or without its digest, for one environment."""
 
@@ -82,7 +83,6 @@ class TestRelease:
         assert ended.err.splitlines()[:2] == [f"  changed    {PAGE}", f"  changed    {WIKI}"]
         assert scripts(workshop, "check").code == 0
 
-    @pytest.mark.slow
     def test_a_digest_becomes_a_line_and_goes_with_a_release_without_one(self, workshop: Workshop) -> None:
         text = images_file(workshop)
         assert scripts(workshop, "release", "graphwiki", f"1.4.0@{DIGEST}", "--env", "staging").code == 0
@@ -102,7 +102,6 @@ class TestRelease:
         image = f"image: {STAGING.registry}/graphwiki/graphwiki:1.4\n"
         assert image in (workshop.root / WIKI).read_text("utf-8")
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("tag", ["1.30", "1e3"])
     def test_what_it_writes_renovate_finds_and_raises(self, workshop: Workshop, tag: str) -> None:
         assert scripts(workshop, "release", "test-app", f"{tag}@{DIGEST}", "--env", "staging").code == 0
@@ -200,6 +199,7 @@ class TestRelease:
         assert state(workshop) == before
 
 
+@pytest.mark.slow
 class TestPromote:
     """What runs in one environment, for another one."""
 

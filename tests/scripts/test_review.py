@@ -8,6 +8,7 @@ import pytest
 from facts.environments import ENVIRONMENTS
 from tests.workshop import Ended, Kept, Workshop
 
+pytestmark = pytest.mark.slow
 GIT = ("git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
 FIRST, SECOND, *REST = ENVIRONMENTS
 NOTHING = ["0", "0", "0", "0"]

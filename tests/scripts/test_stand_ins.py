@@ -137,6 +137,7 @@ def called(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow
 @built
 class TestProgram:
     """tools/pods, as the images above have it."""

@@ -38,6 +38,7 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytes
     assert capsys.readouterr().err.startswith("Usage: ")
 
 
+@pytest.mark.slow
 def test_without_its_packages_it_says_what_to_run() -> None:
     ended = Workshop(ROOT).run(sys.executable, "-S", "-m", "scripts", "check", PYTHONPATH="")
     assert ended.code == 3
@@ -51,6 +52,7 @@ def test_check_of_the_committed_tree_finds_nothing() -> None:
     assert ended.out.startswith("deploy/ is what the charts give: ")
 
 
+@pytest.mark.slow
 def test_the_bench_compiles_synthetic_apps_that_break_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
     counted = []
     for apps in (1, 2, 3):

@@ -11,6 +11,7 @@ import pytest
 from synth.node import start
 from tests.workshop import Kept, Workshop
 
+pytestmark = pytest.mark.slow
 LEAVES = """
 import os, sys
 import facts.images
@@ -43,7 +44,6 @@ def workshop(kept: Kept) -> Iterator[Workshop]:
     kept.put_back()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_is_left_of_one_compile_for_the_next(workshop: Workshop, end: str) -> None:
     start()

@@ -221,6 +221,7 @@ class TestRead:
         shutil.move(tmp_path / "other", tmp_path / ROOT / "staging")
         assert read(tmp_path, ROOT) == shop()
 
+    @pytest.mark.slow
     def test_it_needs_no_cdk8s(self) -> None:
         asked = "import sys, synth.overview.page; print(*(name for name in ('cdk8s', 'jsii') if name in sys.modules))"
         done = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True, check=True)
