@@ -18,7 +18,7 @@ VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 def changes_on_the_way_find_something(cluster: Cluster) -> Iterator[Violation]:
     """A patch or an image for what is not there changes nothing, and nothing reports it."""
-    for item, applied in _applied(cluster):
+    for item, applied in _applied(cluster, "patches", "images"):
         for patch in item.spec.get("patches") or []:
             target = patch.get("target") or {}
             if target and not any(_is_target(target, other) for other in applied):
@@ -35,9 +35,9 @@ def changes_on_the_way_find_something(cluster: Cluster) -> Iterator[Violation]:
 
 def variables_are_set(cluster: Cluster) -> Iterator[Violation]:
     """With postBuild every ${NAME} is taken for Flux's, a shell's too, and one that is not set becomes empty."""
-    for item, applied in _applied(cluster):
-        build = item.spec.get("postBuild") or {}
-        if not build or build.get("substituteFrom"):
+    for item, applied in _applied(cluster, "postBuild"):
+        build = item.spec["postBuild"]
+        if build.get("substituteFrom"):
             continue
         for other in applied:
             metadata = other.document["metadata"]
@@ -52,9 +52,14 @@ def variables_are_set(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
-def _applied(cluster: Cluster) -> Iterator[tuple[Object, list[Object]]]:
-    """Kustomizations and what each applies, but for the one with Flux's own components, which no chart makes."""
+def _applied(cluster: Cluster, *fields: str) -> Iterator[tuple[Object, list[Object]]]:
+    """Kustomizations that have one of the fields, and what each applies.
+
+    But for the one with Flux's own components, which no chart makes.
+    """
     for item in cluster.of("Kustomization"):
+        if not any(item.spec.get(field) for field in fields):
+            continue
         path = PurePosixPath(item.spec.get("path", "."))
         below = "" if path == PurePosixPath() else f"{path}/"
         if item.group == GROUP and not item.path.startswith(below):
