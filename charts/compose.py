@@ -1,7 +1,7 @@
 """All of it together: the platform, every app and Flux, for every environment."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial, reduce
 from operator import or_
@@ -29,7 +29,7 @@ from synth import DefinitionError
 from synth.cluster import ImagesWanted, Provided
 from synth.encrypted import EncryptedFile, rules
 from synth.explain import explained, first_line
-from synth.node import ahead, side_by_side
+from synth.node import ahead, side_by_side, to_json
 from synth.overview import overview
 from synth.overview.page import README, page
 from synth.rules import check
@@ -85,20 +85,34 @@ def compile_platform(dist: str | None = None) -> Tree:
     """
     _check_lists()
     _check_distinct()
-    works = [partial(_compiled, environment, dist) for environment in ENVIRONMENTS]
-    many = len(APPS) * (len(ENVIRONMENTS) - 1) >= MANY
-    outcomes = side_by_side(works) if many else [ahead(work) for work in works]
+    if len(APPS) * (len(ENVIRONMENTS) - 1) >= MANY:
+        outcomes = side_by_side([partial(_all_compiled, [environment], dist) for environment in ENVIRONMENTS])
+    else:
+        outcomes = [ahead(partial(_all_compiled, ENVIRONMENTS, dist))]
+    compiled = [outcome for part in outcomes for outcome in part]
     found: dict[str, dict[str, None]] = {}
-    for environment, (_, violations) in zip(ENVIRONMENTS, outcomes, strict=True):
+    for environment, (_, violations) in zip(ENVIRONMENTS, compiled, strict=True):
         for violation in violations:
             found.setdefault(violation, {})[environment.name] = None
     if found:
         raise DefinitionError("\n".join(_placed(sentence, list(names)) for sentence, names in found.items()))
-    return reduce(or_, (tree for tree, _ in outcomes), Tree({}))
+    return reduce(or_, (tree for tree, _ in compiled), Tree({}))
 
 
-def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[str]]:
-    """One environment's tree, and its violations; where it has none, cdk8s's own output is in `dist`."""
+Compiled = tuple[Tree, list[str]]
+"""An environment's tree, and its violations."""
+
+
+def _all_compiled(environments: Iterable[Environment], dist: str | None) -> list[Compiled]:
+    """What `_begun` gives at last: Node is asked for all environments before any of its answers is looked at."""
+    return [finish() for finish in [_begun(environment, dist) for environment in environments]]
+
+
+def _begun(environment: Environment, dist: str | None) -> Callable[[], Compiled]:
+    """Make an environment's charts; what is given renders and checks them.
+
+    Where there are no violations, cdk8s's own output is in `dist` then.
+    """
     roots: list[CompiledApp] = []
 
     def root() -> CompiledApp:
@@ -106,18 +120,23 @@ def _compiled(environment: Environment, dist: str | None) -> tuple[Tree, list[st
         return roots[-1]
 
     filled, given = folders(root, environment)
-    tree = render(environment.path, filled, source="charts/compose.py", minor=environment.minor)
-    wanted = ImagesWanted(registry=environment.registry is not None, digests=environment.digests)
-    violations = [str(violation) for violation in check(tree, given, wanted)]
-    if violations:
-        return tree, violations
-    if dist:
-        for made in roots:
-            made.synth()
-    tree = _with_page(tree, environment)
-    for file in tree.files.values():
-        file.text()  # Where other cores help, they write this as well.
-    return tree, []
+    written = to_json(folder.chart for folder in filled)
+
+    def finish() -> Compiled:
+        tree = render(environment.path, filled, "charts/compose.py", environment.minor, written)
+        wanted = ImagesWanted(registry=environment.registry is not None, digests=environment.digests)
+        violations = [str(violation) for violation in check(tree, given, wanted)]
+        if violations:
+            return tree, violations
+        if dist:
+            for made in roots:
+                made.synth()
+        tree = _with_page(tree, environment)
+        for file in tree.files.values():
+            file.text()  # Where other cores help, they write this as well.
+        return tree, []
+
+    return finish
 
 
 def _with_page(tree: Tree, environment: Environment) -> Tree:

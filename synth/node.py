@@ -144,7 +144,8 @@ def ahead(work: Callable[[], T]) -> T:
     """
     if _node is None or _node.ahead:
         return work()
-    _node.settle()
+    if not _node.is_starting:
+        _node.settle()
     _node.ahead = True
     try:
         result = work()
@@ -235,17 +236,15 @@ class _Beside(typing.Generic[T]):
 
 
 def to_json(charts: Iterable[Any]) -> Iterator[list[Any]]:
-    """The objects of each chart, in order. Node writes down the next chart while the one before is looked at here."""
-    charts = list(charts)
-    if _node is None or not _node.ahead or not all(map(_is_plain_chart, charts)):
-        yield from (chart.to_json() for chart in charts)
-        return
+    """The objects of each chart, in order. Node, asked at once, writes them down while something else is done here."""
+    charts, node = list(charts), _node
+    if node is None or not node.ahead or not all(map(_is_plain_chart, charts)):
+        return (chart.to_json() for chart in charts)
     asked = [
-        _node.ask({"api": "invoke", "objref": {"$jsii.byref": chart.__jsii_ref__.ref}, "method": "toJson", "args": []})
+        node.ask({"api": "invoke", "objref": {"$jsii.byref": chart.__jsii_ref__.ref}, "method": "toJson", "args": []})
         for chart in charts
     ]
-    for chart, answer in zip(charts, asked, strict=True):
-        yield patched(chart, _node.answer(answer)["result"])
+    return (patched(chart, node.answer(answer)["result"]) for chart, answer in zip(charts, asked, strict=True))
 
 
 def _is_plain_chart(chart: Any) -> bool:
@@ -280,10 +279,14 @@ class _Pipes:
         return 0
 
 
-WAITING = 256
+WAITING = 1024
 """How many answers may be waiting: few enough for what Node usually writes to fit between the two."""
 TOGETHER = 4096
 """How many bytes of requests go to Node at once."""
+
+
+FIRST = 10_000
+"""The number of the first object that jsii's kernel makes."""
 
 
 class _Node:
@@ -297,7 +300,7 @@ class _Node:
         self._waiting: deque[_Answer] = deque()
         self._unsent: list[bytes] = []
         self._length = 0
-        self._number: int | None = None
+        self._number: int | None = FIRST - 1
         self._loads: list[bytes] = []
         self._greeted = False
         self._calls_back = False
@@ -331,7 +334,7 @@ class _Node:
             self.pipes.connection.close()
         self._waiting.clear()
         self._unsent.clear()
-        self._length, self._number = 0, None
+        self._length, self._number = 0, FIRST - 1
         self._greeted = self._calls_back = self.astray = False
         self.pipes = self._spawn()
         self._jsii._process = self.pipes
@@ -411,6 +414,11 @@ class _Node:
             self.astray = True
             raise Astray(asked.error)
         return asked.ok
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether Node has still to say that it has loaded what it was told to, and nothing else was asked of it."""
+        return bool(self._waiting) and all(answer.load for answer in self._waiting)
 
     def settle(self) -> None:
         """Wait for all that has been sent.

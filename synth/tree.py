@@ -266,12 +266,15 @@ def patched(document: Document, kustomization: Document) -> Document:
     return document
 
 
-def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tree:
+def render(
+    root: str, folders: Sequence[Folder], source: str, minor: str, written: Iterator[list[Any]] | None = None
+) -> Tree:
     """The tree of one environment, with the kustomization.yaml of every folder below its root.
 
     `root` is the environment's folder from the repository's root (`deploy`), `source` the module that composes
     the folders; the kustomizations above them are said to come from it. `minor` is the Kubernetes (`1.35`) that has to
-    know what is patched by hand. Nothing is written.
+    know what is patched by hand. `written` is what `to_json` gives of the folders' charts, where it was asked before.
+    Nothing is written.
 
     Raises:
         DefinitionError: one file is wanted twice, a folder has no name for a file system, or a patch does not fit.
@@ -297,7 +300,7 @@ def render(root: str, folders: Sequence[Folder], source: str, minor: str) -> Tre
         listing = _kustomization([*folder.external, *names], module, folder.patches)
         add(f"{root}/{folder.path}/{KUSTOMIZATION_FILE}", listing)
 
-    written = to_json(folder.chart for folder in folders)
+    written = to_json(folder.chart for folder in folders) if written is None else written
     for folder in folders:
         module = module_of(folder.chart)
         objects = _objects(written, folder.path, module)

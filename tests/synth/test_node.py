@@ -250,6 +250,23 @@ def test_a_killed_node_is_a_sentence_and_can_be_started_again() -> None:
     assert (ended.code, ended.out, ended.err) == (0, 2 * sentence, "")
 
 
+COUNTS_OTHERWISE = """
+from synth import node
+node.FIRST = {first}
+node.start()
+from tests.synth.test_node import service
+made = node.ahead(service)
+print(made == node.ahead(service) == service())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [1, 10_001])
+def test_a_kernel_that_begins_to_count_elsewhere_gives_the_same(first: int) -> None:
+    ended = Workshop(ROOT).run(sys.executable, "-c", COUNTS_OTHERWISE.format(first=first))
+    assert (ended.code, ended.out, ended.err) == (0, "True\n", "")
+
+
 HINTS: list[Any] = [
     str,
     int,
