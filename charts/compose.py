@@ -18,7 +18,8 @@ from charts.platform.gateway import IngressGateway
 from charts.platform.mesh import Mesh
 from charts.platform.priorities import Priorities
 from charts.platform.rancher import RancherRoute
-from charts.shapes.app import App, connect
+from charts.shapes.app import App
+from charts.shapes.connections import connect
 from charts.shapes.reconciler import RECONCILED
 from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images

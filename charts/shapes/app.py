@@ -1,7 +1,7 @@
 """An app: a chart with a namespace of its own, which what is put into it makes as large as it has to be."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated
 
 from cdk8s import ApiObjectMetadata, Chart
 from cdk8s_plus_27 import k8s
@@ -9,23 +9,16 @@ from constructs import Construct
 
 from charts.shapes import network, reconciler
 from charts.shapes.claim import Claim
-from charts.shapes.pod import Pod
-from charts.shapes.resources import PROXY, largest, total
+from charts.shapes.resources import PROXY, Room, largest, total
 from charts.shapes.typed import quantities
 from facts.environments import Environment
 from facts.images import Image, image
 from facts.layout import NOT_OF_APPS
 from facts.provided import KEEP
-from synth import DefinitionError
 from synth.cluster import Provided
 from synth.encrypted import EncryptedFile
 from synth.forms import Form, LetterFirst, formed
 from synth.quantity import as_quantity, quantity
-from synth.tree import module_of
-
-if TYPE_CHECKING:
-    from charts.shapes.route import Route
-    from charts.shapes.workload import Workload
 
 NAME_LABEL = "app.kubernetes.io/name"
 
@@ -82,10 +75,10 @@ class App(Chart):
         """Its Secrets that are in Git, by their files."""
         self.claims: list[Claim] = []
         """The hosts that its workloads ask for."""
-        self.pods: list[tuple[int, Pod]] = []
-        """How many pods of which kind run here at full scale."""
-        self.workloads: list[Workload] = []
-        self.routes: list[Route] = []
+        self.parts: list[object] = []
+        """The workloads and routes that are put into it."""
+        self.pods: list[tuple[int, Room]] = []
+        """How many pods run here at full scale, and what each of these needs."""
         self.storage: list[tuple[int, str]] = []
         """How many volumes of which size are here."""
         modes = ("enforce", "audit", "warn")
@@ -101,7 +94,7 @@ class App(Chart):
                 annotations=KEEP,
             ),
         )
-        reconciler.allow(self)
+        reconciler.allow(self, name, self.app_labels)
         for policy, spec in network.of_every_app(environment.dns_addresses).items():
             self.network_policy(policy, spec)
 
@@ -139,9 +132,9 @@ class App(Chart):
 
     def finish(self) -> None:
         """Define what depends on all that runs here."""
-        pods = [(count * ROLLOUT_FACTOR, pod) for count, pod in self.pods]
-        requests = total((count, pod.requests) for count, pod in pods)
-        limits = total((count, pod.limits) for count, pod in pods)
+        pods = [(count * ROLLOUT_FACTOR, room) for count, room in self.pods]
+        requests = total((count, room.requests) for count, room in pods)
+        limits = total((count, room.limits) for count, room in pods)
         storage = sum(count * quantity(size) for count, size in self.storage)
         hard = {
             **{f"requests.{name}": amount for name, amount in requests.items()},
@@ -156,7 +149,7 @@ class App(Chart):
         k8s.KubeResourceQuota(
             self, "quota", metadata=self.metadata(self.name), spec=k8s.ResourceQuotaSpec(hard=quantities(hard))
         )
-        most = largest([PROXY.limits, *(pod.most for _, pod in pods)])
+        most = largest([PROXY.limits, *(room.largest for _, room in pods)])
         each = k8s.LimitRangeItem(
             type="Container",
             default_request=quantities(PROXY.requests),
@@ -164,48 +157,3 @@ class App(Chart):
             max=quantities(most),
         )
         k8s.KubeLimitRange(self, "limits", metadata=self.metadata(self.name), spec=k8s.LimitRangeSpec(limits=[each]))
-
-
-def connect(apps: Sequence[App]) -> None:
-    """Put together what concerns several apps: who calls whom, and whose paths belong to whose host.
-
-    Raises:
-        DefinitionError: a workload calls one that is not there or cannot be called, or has paths of a host that nobody
-            has.
-    """
-    named: dict[str, list[Workload]] = {}
-    for workload in (workload for app in apps for workload in app.workloads):
-        named.setdefault(workload.name, []).append(workload)
-        named.setdefault(f"{workload.app.name}/{workload.name}", []).append(workload)
-    for workload in (workload for app in apps for workload in app.workloads):
-        called: list[Workload] = []
-        for name in workload.pod.calls:
-            called.append(_called(workload, name, named, called))
-            workload.call(called[-1])
-    routes = [route for app in apps for route in app.routes]
-    owners = {host: route for route in routes for host in route.virtual_services}
-    for route in routes:
-        for host in route.hosts if route.paths else ():
-            if host not in owners:
-                raise DefinitionError(
-                    f"{route.workload.name} serves {', '.join(route.paths)} of {host}, a host that no app has: there "
-                    f"are {', '.join(owners) or 'none'} ({module_of(route.workload.app)})"
-                )
-            route.share(owners[host], host)
-
-
-def _called(
-    caller: "Workload", name: str, named: Mapping[str, Sequence["Workload"]], before: Sequence["Workload"]
-) -> "Workload":
-    """The workload that another one calls by a name, when it calls those `before` already."""
-    found = named.get(name, [])
-    if not found:
-        problem = f"but there is no such workload: there are {', '.join(known for known in named if '/' not in known)}"
-    elif len(found) > 1:
-        full = " or ".join(f"{target.app.name}/{target.name}" for target in found)
-        problem = f"of which there are several: write {full}"
-    elif found[0] in before:
-        problem = "and names it twice: leave one out"
-    else:
-        return found[0]
-    raise DefinitionError(f"{caller.name} calls {name}, {problem} ({module_of(caller.app)})")

@@ -10,7 +10,7 @@ from cdk8s_plus_27 import k8s
 
 from charts.shapes.container import Container, Metrics, Port
 from charts.shapes.network import Outside
-from charts.shapes.resources import PROXY, Amounts, largest, total
+from charts.shapes.resources import PROXY, Amounts, Room, largest, total
 from charts.shapes.storage import Mount, OwnVolume, Secret, Volume, volume_name
 from charts.shapes.typed import quantities
 from synth.api_resources import VERBS, problem_of_group, problem_of_resource
@@ -152,24 +152,16 @@ class Pod:
         return found
 
     @property
-    def requests(self) -> Amounts:
+    def room(self) -> Room:
         """What one pod of this kind needs on a node."""
-        return self._amounts("requests")
-
-    @property
-    def limits(self) -> Amounts:
-        return self._amounts("limits")
+        each = largest([PROXY.limits, *(container.resources.limits for container in self.all_containers)])
+        return Room(self._amounts("requests"), self._amounts("limits"), each)
 
     def _amounts(self, kind: str) -> Amounts:
         # https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
         together = total((1, getattr(container.resources, kind)) for container in self.containers)
         most = largest([together, *(getattr(container.resources, kind) for container in self.init)])
         return total([(1, most), *([(1, getattr(PROXY, kind))] if self.proxy else [])])
-
-    @property
-    def most(self) -> Amounts:
-        """The largest limit of any of its containers."""
-        return largest([PROXY.limits, *(container.resources.limits for container in self.all_containers)])
 
     def annotations(self) -> dict[str, str]:
         annotations = {}

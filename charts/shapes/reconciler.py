@@ -1,14 +1,11 @@
 """What Flux may do for an app, and so which of its objects are the app's and which the platform's."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from cdk8s_plus_27 import k8s
+from constructs import Construct
 
 from facts.provided import FLUX_SYSTEM, KEEP
-
-if TYPE_CHECKING:
-    from charts.shapes.app import App
 
 NAME = "reconciler"
 KINDS = {
@@ -30,23 +27,23 @@ VERBS = ("get", "list", "watch", "create", "patch", "delete")
 LOOKED_AT = {"": ("pods",), "apps": ("replicasets",)}
 
 
-def allow(app: "App") -> None:
-    """Let the account by which Flux applies an app do so in the app's namespace.
+def allow(scope: Construct, app: str, labels: Mapping[str, str]) -> None:
+    """Let the account by which Flux applies an app do so in the app's namespace, which has the app's name.
 
     Both objects outlast the app's place in Git, as its namespace does: with them Flux takes away what ran there.
     """
-    metadata = k8s.ObjectMeta(name=NAME, namespace=app.name, labels=app.app_labels, annotations=KEEP)
+    metadata = k8s.ObjectMeta(name=NAME, namespace=app, labels=dict(labels), annotations=KEEP)
     rules = [
         *(_rule(group, [f"{kind.lower()}s" for kind in kinds], VERBS) for group, kinds in KINDS.items()),
         *(_rule(group, resources, ("get", "list", "watch")) for group, resources in LOOKED_AT.items()),
     ]
-    k8s.KubeRole(app, "reconciler", metadata=metadata, rules=rules)
+    k8s.KubeRole(scope, "reconciler", metadata=metadata, rules=rules)
     k8s.KubeRoleBinding(
-        app,
+        scope,
         "reconciler-binding",
         metadata=metadata,
         role_ref=k8s.RoleRef(api_group="rbac.authorization.k8s.io", kind="Role", name=NAME),
-        subjects=[k8s.Subject(kind="ServiceAccount", name=app.name, namespace=FLUX_SYSTEM.name)],
+        subjects=[k8s.Subject(kind="ServiceAccount", name=app, namespace=FLUX_SYSTEM.name)],
     )
 
 

@@ -102,6 +102,15 @@ Amounts = dict[str, str]
 """Kubernetes quantities by resource."""
 
 
+@dataclass(frozen=True)
+class Room:
+    """What one pod needs on a node: its requests and its limits, and the largest limit of a container of it."""
+
+    requests: Amounts
+    limits: Amounts
+    largest: Amounts
+
+
 def total(amounts: Iterable[tuple[int, Amounts]]) -> Amounts:
     """So many times each of these amounts, added up."""
     listed = list(amounts)

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 from cdk8s import JsonPatch
 
 from charts.shapes.claim import GATEWAY, HTTP_PORT, HTTPS_PORT, Claim
 from charts.shapes.container import Port
+from charts.shapes.workload import Workload
 from imports.io.istio.networking import (
     DestinationRule,
     DestinationRuleSpec,
@@ -37,9 +37,6 @@ from imports.io.istio.networking import (
     VirtualServiceSpecTcpRouteDestination,
     VirtualServiceSpecTcpRouteDestinationPort,
 )
-
-if TYPE_CHECKING:
-    from charts.shapes.workload import Workload
 
 SAFE_METHODS = "GET|HEAD|OPTIONS"
 """Requests that change nothing, so that one more try does no harm: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
@@ -75,7 +72,7 @@ class Route:
 
     def __init__(
         self,
-        workload: "Workload",
+        workload: Workload,
         *,
         hosts: Sequence[str],
         paths: Sequence[str],

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cdk8s_plus_27 import k8s
 
+from charts.shapes.app import App
 from charts.shapes.typed import quantities
 from facts.forms import StorageClass
 from facts.provided import KEEP
@@ -15,9 +15,6 @@ from synth.cluster import Provided
 from synth.encrypted import EncryptedFile
 from synth.forms import DataKey, Label, ObjectName, StorageSize, formed
 from synth.names import LABEL_LENGTH
-
-if TYPE_CHECKING:
-    from charts.shapes.app import App
 
 
 @formed
@@ -59,7 +56,7 @@ class Volume:
 
     def __init__(
         self,
-        app: "App",
+        app: App,
         name: Label,
         size: StorageSize,
         *,
@@ -94,9 +91,7 @@ class Volume:
 class OwnVolume:
     """A place to write for each pod of a StatefulSet, as Volume is for an app; its PersistentVolumeClaims stay."""
 
-    def __init__(
-        self, app: "App", name: Label, size: StorageSize, *, storage_class: StorageClass | None = None
-    ) -> None:
+    def __init__(self, app: App, name: Label, size: StorageSize, *, storage_class: StorageClass | None = None) -> None:
         self.name = name
         self.claim = Claim(name, size, storage_class or app.environment.storage_class)
 
@@ -115,7 +110,7 @@ class ConfigFiles:
     The ConfigMap has a hash of the files in its name, so that pods are replaced when a file changes.
     """
 
-    def __init__(self, app: "App", name: Label, files: Mapping[DataKey, str | Path]) -> None:
+    def __init__(self, app: App, name: Label, files: Mapping[DataKey, str | Path]) -> None:
         texts = {key: _text(name, text) if isinstance(text, Path) else text for key, text in files.items()}
         if not texts:
             raise ValueError(f"{name} has no files: name one, as in ConfigFiles(self, {name!r}, {{'app.ini': ...}})")
@@ -157,7 +152,7 @@ class Secret:
     `secret.files("tls.crt")` for some. As a Pod's `pull_secret` it opens a private registry.
     """
 
-    def __init__(self, app: "App", name: ObjectName, *, by: str) -> None:
+    def __init__(self, app: App, name: ObjectName, *, by: str) -> None:
         self.name = name
         app.provided.append(Provided("Secret", name, by=by, namespace=app.name))
 
@@ -183,7 +178,7 @@ class EncryptedSecret(Secret):
         ValueError: it has no keys, or a container wants one that it does not have.
     """
 
-    def __init__(self, app: "App", name: ObjectName, keys: Sequence[DataKey], *, kind: str = "Opaque") -> None:
+    def __init__(self, app: App, name: ObjectName, keys: Sequence[DataKey], *, kind: str = "Opaque") -> None:
         recipients = app.environment.age_recipients
         super().__init__(app, name, by="Git, encrypted" if recipients else "its owner, by hand")
         if not keys:

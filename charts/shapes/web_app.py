@@ -89,4 +89,4 @@ class WebApp(DeploymentWorkload):
             spec=k8s.ServiceSpec(selector=self.labels, ports=self.service_ports()),
         )
         self.route = Route(self, hosts=hosts, paths=paths, headers=headers or {}, timeout=timeout)
-        app.routes.append(self.route)
+        app.parts.append(self.route)

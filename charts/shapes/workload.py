@@ -72,7 +72,7 @@ class Workload:
         self.labels = {NAME_LABEL: name}
         self.authorization: AuthorizationPolicy | None = None
         self._has_callers = behind_gateway
-        if any(other.name == name for other in app.workloads):
+        if any(isinstance(other, Workload) and other.name == name for other in app.parts):
             raise ValueError(f"{app.name} has two workloads called {name}: give one of them another name")
         for container in pod.all_containers:
             container.check_image(app.environment)
@@ -82,8 +82,8 @@ class Workload:
                     f"{container.name} has neither a port nor a command to ask it by: write "
                     "health=Health(command=[...]), a command that ends with 0 as long as it works"
                 )
-        app.pods.append((count, pod))
-        app.workloads.append(self)
+        app.pods.append((count, pod.room))
+        app.parts.append(self)
         self._beside = self._mount()
         self.service_account = k8s.KubeServiceAccount(
             app, f"account-{name}", metadata=self.metadata(), automount_service_account_token=False

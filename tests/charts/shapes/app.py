@@ -6,7 +6,7 @@ from typing import Any
 import cdk8s
 
 from charts.shapes import App, Container, Pod, Range
-from charts.shapes.app import connect
+from charts.shapes.connections import connect
 from facts.environments import Environment
 from facts.images import Image
 from synth.manifest import Document, ordered
