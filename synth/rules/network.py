@@ -24,7 +24,7 @@ from synth.policies import (
 from synth.tree import Object
 
 Network = IPv4Network | IPv6Network
-EVERYWHERE = ip_network("0.0.0.0/0")
+ANY_ADDRESS = ip_network("0.0.0.0/0")
 DIRECTIONS = {"Ingress": "ingress", "Egress": "egress"}
 PEERS = {"Ingress": "from", "Egress": "to"}
 OPEN = {
@@ -340,7 +340,7 @@ def _let_out_to(cluster: Cluster, workload: Object, number: int) -> list[Network
     """The addresses at whose port a workload's pods are let out."""
     policies = closing(cluster, workload, "Egress")
     rules = [rule for rule in rules_of(policies, "egress") if opens(rule, Port(number))]
-    everywhere = [EVERYWHERE] if not policies or any(not rule.get("to") for rule in rules) else []
+    everywhere = [ANY_ADDRESS] if not policies or any(not rule.get("to") for rule in rules) else []
     blocks = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule.get("to") or [] if "ipBlock" in peer]
     return [*everywhere, *_networks(blocks)]
 
