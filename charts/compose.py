@@ -12,8 +12,8 @@ from cdk8s import App as CompiledApp
 from cdk8s import Chart
 
 from charts.apps import APPS
+from charts.certificates import Certificates
 from charts.flux.system import FluxSystem
-from charts.platform.certificates import Certificates
 from charts.platform.gateway import IngressGateway
 from charts.platform.mesh import Mesh
 from charts.platform.priorities import Priorities
@@ -23,7 +23,7 @@ from charts.shapes.connections import connect
 from charts.shapes.reconciler import RECONCILED
 from facts.environments import ENVIRONMENTS, Environment
 from facts.images import images
-from facts.layout import FLUX_FOLDER, OF_APPS
+from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS
 from facts.provided import provided
 from facts.versions import kubernetes_minor
 from synth import DefinitionError
@@ -70,10 +70,10 @@ def folders(root: Callable[[], CompiledApp], environment: Environment) -> tuple[
         Folder(FLUX_FOLDER, flux, flux.file_names, flux.external_files(), flux.patches),
         Folder("platform/priorities", Priorities(root())),
         Folder("platform/mesh", Mesh(root(), environment)),
-        *([Folder("platform/certificates", Certificates(root(), environment.tls, claims))] if environment.tls else []),
         Folder("platform/gateway", IngressGateway(root(), claims, tls=environment.tls is not None)),
         *(Folder("platform/rancher", route) for route in routes),
         *(_folder(app) for app in apps),
+        *([Folder(CERTIFICATES, Certificates(root(), environment.tls, claims))] if environment.tls else []),
     ]
     return filled, [*provided(environment), *(given for app in apps for given in app.provided)]
 

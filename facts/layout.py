@@ -3,8 +3,11 @@
 PLATFORM = "platform"
 """What Flux applies before the apps: a folder, and the Kustomization of its name."""
 
-UNITS = ("flux", PLATFORM, "apps")
-"""The folders of an environment's tree, in the order in which Flux applies them."""
+CERTIFICATES = "certificates"
+"""What no app waits for: a folder, and the Kustomization of its name, where an environment has certificates."""
+
+UNITS = ("flux", PLATFORM, CERTIFICATES, "apps")
+"""The folders of an environment's tree, in the order in which Flux applies them; `CERTIFICATES` is not in each."""
 
 OF_APPS = f"{PLATFORM}/apps"
 """Where an environment's tree has what the platform says of each app: its namespace, its room, who may reach it."""
@@ -12,8 +15,8 @@ OF_APPS = f"{PLATFORM}/apps"
 SYNC_NAME = "flux-system"
 """Flux's own name for its namespace, the source, its credentials, and the Kustomization that applies Flux itself."""
 
-NOT_OF_APPS = (SYNC_NAME, PLATFORM)
-"""The Kustomizations that are there before any app's, which has the app's name."""
+NOT_OF_APPS = (SYNC_NAME, PLATFORM, CERTIFICATES)
+"""The Kustomizations that are no app's, each of which has its app's name."""
 
 FLUX_FOLDER = f"flux/{SYNC_NAME}"
 """Flux's own folder in an environment's tree."""

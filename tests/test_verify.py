@@ -44,7 +44,7 @@ FAULTS = {
         ": kustomize changes ",
     ),
     "kubeconform": (
-        "deploy/staging/platform/certificates/certificate-graphwiki.yaml",
+        "deploy/staging/certificates/certificate-graphwiki.yaml",
         "size: 256",
         'size: "256"',
         "deploy/staging: Certificate graphwiki: problem validating schema",

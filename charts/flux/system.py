@@ -8,7 +8,7 @@ from cdk8s_plus_27 import k8s
 from constructs import Construct
 
 from facts.environments import Environment
-from facts.layout import COMPONENTS_FILE, PLATFORM, SYNC_FILE, SYNC_NAME
+from facts.layout import CERTIFICATES, COMPONENTS_FILE, PLATFORM, SYNC_FILE, SYNC_NAME
 from facts.provided import AGE_KEY, FLUX_KEY, FLUX_SYSTEM, KEEP, KUSTOMIZE_CONTROLLER
 from facts.versions import pinned
 from imports.io.fluxcd.toolkit.kustomize import (
@@ -18,7 +18,6 @@ from imports.io.fluxcd.toolkit.kustomize import (
     KustomizationSpecDecryptionProvider,
     KustomizationSpecDecryptionSecretRef,
     KustomizationSpecDependsOn,
-    KustomizationSpecHealthCheckExprs,
     KustomizationSpecSourceRef,
     KustomizationSpecSourceRefKind,
 )
@@ -45,7 +44,7 @@ waits for another is looked at again after 5 s, not 30.
 
 
 class FluxSystem(Chart):
-    """GitRepository and Kustomization `flux-system`, the Kustomization `platform`, and after it one for each app.
+    """GitRepository and Kustomization `flux-system`, `platform`, and after it one for each app and for certificates.
 
     Those of the apps in `encrypted` decrypt what SOPS has encrypted there, with the cluster's key. An app's applies as
     an account of its own, which may do in the app's namespace what `Reconciler` says and nothing
@@ -87,7 +86,7 @@ class FluxSystem(Chart):
         self.file_names = {
             f"GitRepository/{SYNC_NAME}": SYNC_FILE,
             f"Kustomization/{SYNC_NAME}": SYNC_FILE,
-            f"Kustomization/{PLATFORM}": f"{PLATFORM}.yaml",
+            **{f"Kustomization/{unit}": f"{unit}.yaml" for unit in (PLATFORM, CERTIFICATES)},
             **{f"{kind}/{app}": f"{app}.yaml" for app in apps for kind in ("ServiceAccount", "Kustomization")},
         }
         GitRepository(
@@ -103,13 +102,7 @@ class FluxSystem(Chart):
         )
         # It applies the others and itself: waiting for them would hold back the commit that repairs them.
         self._kustomization(SYNC_NAME, "flux", KUSTOMIZE_CONTROLLER.name, wait=False)
-        self._kustomization(
-            PLATFORM,
-            PLATFORM,
-            KUSTOMIZE_CONTROLLER.name,
-            wait=True,
-            health=_issued_or_not() if environment.tls else None,
-        )
+        self._kustomization(PLATFORM, PLATFORM, KUSTOMIZE_CONTROLLER.name, wait=True)
         for app in apps:
             k8s.KubeServiceAccount(
                 self,
@@ -118,6 +111,9 @@ class FluxSystem(Chart):
                 automount_service_account_token=False,
             )
             self._kustomization(app, f"apps/{app}", app, wait=True, after=PLATFORM)
+        if environment.tls:
+            # No app waits for it: what cannot be issued yet is told by this one, and holds nothing back.
+            self._kustomization(CERTIFICATES, CERTIFICATES, KUSTOMIZE_CONTROLLER.name, wait=True, after=PLATFORM)
 
     @staticmethod
     def external_files() -> dict[str, Versioned]:
@@ -132,7 +128,6 @@ class FluxSystem(Chart):
         *,
         wait: bool,
         after: str | None = None,
-        health: list[KustomizationSpecHealthCheckExprs] | None = None,
     ) -> None:
         Kustomization(
             self,
@@ -147,24 +142,12 @@ class FluxSystem(Chart):
                 path=f"./{self._root}/{path}",
                 prune=True,
                 wait=wait,
-                health_check_exprs=health,
                 service_account_name=account,
                 source_ref=KustomizationSpecSourceRef(
                     kind=KustomizationSpecSourceRefKind.GIT_REPOSITORY, name=SYNC_NAME
                 ),
             ),
         )
-
-
-def _issued_or_not() -> list[KustomizationSpecHealthCheckExprs]:
-    """Certificates and their issuer count as healthy at once: what cannot be issued does not hold back every app.
-
-    https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
-    """
-    return [
-        KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind=kind, current="true")
-        for kind in ("Certificate", "ClusterIssuer")
-    ]
 
 
 def _with_the_clusters_key() -> KustomizationSpecDecryption:

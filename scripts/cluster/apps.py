@@ -11,12 +11,13 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from facts.environments import LOCAL, Environment
+from facts.layout import UNITS
 from scripts import options
 from scripts.cluster.deployed import complete_app, complete_page, deployed, lasting, page
 from scripts.cluster.image import WIKI, build, checkout_option, import_
 from scripts.cluster.local import urls
 from scripts.programs import Programs
-from synth import DefinitionError, ToolError
+from synth import ROOT, DefinitionError, ToolError
 from synth.overview.model import Workload
 
 KEPT_BY_FLUX = "--field-manager=flux-client-side-apply"
@@ -125,11 +126,11 @@ def kubectl(environment: Environment, namespace: str | None = None) -> list[str]
 
 
 def apply_manifests(programs: Programs, environment: Environment) -> None:
-    """`kubectl apply -k` of the platform and of the apps, in Flux's order.
+    """`kubectl apply -k` of all but Flux itself, in Flux's order.
 
     It writes as the manager `kubectl`, on purpose: where Flux runs, Git has the last word on these objects.
     """
-    for folder in ("platform", "apps"):
+    for folder in (unit for unit in UNITS[1:] if (ROOT / environment.path / unit).exists()):
         programs.run(
             *kubectl(environment),
             "apply",

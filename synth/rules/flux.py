@@ -130,6 +130,22 @@ def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def nothing_waits_for_certificates(cluster: Cluster) -> Iterator[Violation]:
+    """One comes when its host's DNS leads here, which may be after all else or never."""
+    appliers = _appliers(cluster)
+    certificates = {
+        applier.name: item for item in cluster.of("Certificate") if (applier := _applier(appliers, item.folder))
+    }
+    for item in _kustomizations(cluster):
+        for name in (needed["name"] for needed in item.spec.get("dependsOn", [])):
+            if name in certificates:
+                yield Violation(
+                    item,
+                    f"waits for Kustomization {name}, which is ready when {certificates[name]} is issued, and so may "
+                    "never be: put certificates into a Kustomization that nothing depends on",
+                )
+
+
 def _reached(needs: Mapping[str, list[str]], name: str) -> list[str]:
     """What comes before a Kustomization, directly or through others."""
     reached: list[str] = []
@@ -436,6 +452,7 @@ RULES: tuple[Rule, ...] = (
     kustomizations_find_what_they_apply,
     everything_is_applied_once,
     dependencies_are_ready_in_time,
+    nothing_waits_for_certificates,
     what_objects_need_is_applied_before,
     nothing_is_suspended,
     nothing_waits_for_what_it_applies,

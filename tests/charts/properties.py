@@ -111,7 +111,7 @@ class Deployed:
 
     @property
     def tls(self) -> bool:
-        return (self.tree / "platform/certificates").is_dir()
+        return (self.tree / "certificates").is_dir()
 
     def of(self, kind: str) -> list[Document]:
         return [document for document in self.objects if document["kind"] == kind]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facts.environments import ENVIRONMENTS, Environment
-from facts.layout import COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME, UNITS
+from facts.layout import CERTIFICATES, COMPONENTS_FILE, FLUX_FOLDER, SYNC_FILE, SYNC_NAME, UNITS
 from scripts.cluster.deployed import controllers
 from synth.manifest import Document
 from tests.deployed import APPS, DEPLOY, objects, root, the
@@ -42,7 +42,8 @@ def test_every_unit_of_the_tree_is_applied_from_its_folder_pruned_and_tried_agai
     found = kustomizations(environment)
     paths = {spec["path"] for spec in found.values()}
     apps = {f"apps/{app}" for app in APPS}
-    assert {f"./{environment.path}/{unit}" for unit in {*UNITS, *apps} - {"apps"}} == paths
+    without = {"apps"} if environment.tls else {"apps", CERTIFICATES}
+    assert {f"./{environment.path}/{unit}" for unit in {*UNITS, *apps} - without} == paths
     for spec in found.values():
         assert (DEPLOY.parent / Path(spec["path"]) / "kustomization.yaml").is_file()
         assert spec["sourceRef"] == {"kind": "GitRepository", "name": SYNC_NAME}
@@ -58,10 +59,11 @@ def test_apps_come_after_the_platform_and_flux_does_not_wait_for_itself(environm
     assert {name: spec["wait"] for name, spec in found.items()} == {name: name != SYNC_NAME for name in found}
 
 
-def test_a_certificate_that_cannot_be_issued_holds_back_no_app(environment: Environment) -> None:
-    expressions = kustomizations(environment)["platform"].get("healthCheckExprs", [])
-    kinds = {item["kind"] for item in expressions if item["current"] == "true"}
-    assert kinds == ({"Certificate", "ClusterIssuer"} if environment.tls else set())
+def test_a_certificate_that_cannot_be_issued_holds_back_nothing_and_is_told(environment: Environment) -> None:
+    found = kustomizations(environment)
+    assert (CERTIFICATES in found) == (environment.tls is not None)
+    assert all({"name": CERTIFICATES} not in spec.get("dependsOn", []) for spec in found.values())
+    assert not any("healthCheckExprs" in spec for spec in found.values())
 
 
 @pytest.fixture

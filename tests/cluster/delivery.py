@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from facts.layout import FLUX_FOLDER, OF_APPS, SYNC_NAME
+from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS, SYNC_NAME
 from facts.provided import AGE_KEY, KEEP
 from scripts import options
 from scripts.cluster import secrets
@@ -129,8 +129,7 @@ def test_what_leaves_git_goes_and_what_must_stay_stays(cluster: Cluster) -> None
 
 def test_what_an_apps_account_may_not_do_is_refused_and_said(cluster: Cluster) -> None:
     """Something of the platform's in an app's own folder: it does not arrive, and nothing else is held back."""
-    others = [item["metadata"]["name"] for item in cluster.kustomizations() if "dependsOn" in item["spec"]]
-    name = others.pop()
+    *others, name = of_apps(cluster)
     quota = next(item for item in apps(cluster, "ResourceQuota") if item["metadata"]["namespace"] == name)
     wider = quota | {"metadata": {**quota["metadata"], "name": "wider"}}
     folder = cluster.tree / "apps" / name
@@ -180,7 +179,7 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `./gw secrets` makes the key, encrypts, and hands the key over; before that, no value arrives."""
-    name = next(item["metadata"]["name"] for item in cluster.kustomizations() if "dependsOn" in item["spec"])
+    name, *_ = of_apps(cluster)
     values = {"mail": "007", "token": "first line\nsecond: line\n"}
     folder, desk = cluster.tree / "apps" / name, at_the_cluster(cluster, tmp_path)
     keys = [tmp_path / f"{owner}.agekey" for owner in ("cluster", "safe")]
@@ -207,6 +206,25 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
         assert {key: base64.b64decode(value).decode() for key, value in found.items()} == values
     finally:
         cluster.node.kubectl("delete", "secret", AGE_KEY.name, f"--namespace={AGE_KEY.namespace}")
+
+
+def test_a_certificate_that_never_comes_is_said_and_holds_nothing_back(cluster: Cluster) -> None:
+    """Nobody issues any here: one host more, and its certificate waits for ever."""
+    folder = cluster.tree / CERTIFICATES
+    if not folder.exists():
+        assert cluster.environment.tls is None
+        return
+    file, asked = next((file, item) for file, item in documents_of(folder) if item["kind"] == "Certificate")
+    metadata = asked["metadata"] | {"name": "never"}
+    spec = asked["spec"] | {"dnsNames": [f"never.{cluster.environment.domain}"], "secretName": "never"}
+    file.with_name("never.yaml").write_text(yaml.safe_dump(asked | {"metadata": metadata, "spec": spec}), "utf-8")
+    rewritten(folder / "kustomization.yaml", lambda content: content["resources"].append("never.yaml"))
+    flux = cluster.tree / FLUX_FOLDER / f"{CERTIFICATES}.yaml"
+    rewritten(flux, lambda content: content["spec"].update(timeout=BROKEN_TIMEOUT))
+    revision = cluster.publish("A certificate for a host that leads nowhere")
+    assert "never" in said(cluster, CERTIFICATES)
+    for name in of_apps(cluster):
+        cluster.node.wait(f"{name} goes on", partial(is_applied, cluster, name, revision), SECONDS)
 
 
 def test_one_app_can_be_suspended_while_the_others_go_on(cluster: Cluster) -> None:
@@ -269,6 +287,13 @@ def of_the_apps(cluster: Cluster) -> Iterator[tuple[Path, Document]]:
 def is_applied(cluster: Cluster, name: str, revision: str) -> bool:
     item = cluster.node.get(*KUSTOMIZATION, name)
     return applied(item) == revision and ready(item)[0] == "True"
+
+
+def of_apps(cluster: Cluster) -> list[str]:
+    """The names of the apps, which their Kustomizations have too."""
+    found = [item["metadata"]["name"] for item in cluster.kustomizations() if "/apps/" in item["spec"]["path"]]
+    assert found
+    return found
 
 
 def may(cluster: Cluster, account: str, kind: str, namespace: str) -> bool:

@@ -95,7 +95,7 @@ def test_what_only_one_side_has_is_shown_with_its_file(text: Ended) -> None:
     lines = text.out.splitlines()
     for line in (
         "  - VirtualService cattle-system/rancher  (deploy/platform/rancher/virtualservice.yaml)",
-        "  + ClusterIssuer acme  (deploy/production/platform/certificates/clusterissuer.yaml)",
+        "  + ClusterIssuer acme  (deploy/production/certificates/clusterissuer.yaml)",
         "  + HorizontalPodAutoscaler test-app/test-app  (deploy/production/apps/test-app/hpa.yaml)",
     ):
         assert line in lines
@@ -115,7 +115,7 @@ def test_the_other_way_round_signs_are_the_other_way_round(desk: Desk) -> None:
     assert ended.code == 0
     lines = ended.out.splitlines()
     assert "  + VirtualService cattle-system/rancher  (deploy/platform/rancher/virtualservice.yaml)" in lines
-    assert "  - ClusterIssuer acme  (deploy/production/platform/certificates/clusterissuer.yaml)" in lines
+    assert "  - ClusterIssuer acme  (deploy/production/certificates/clusterissuer.yaml)" in lines
     assert f"        - {SIZES[1]}\n        + {SIZES[0]}\n" in ended.out
 
 

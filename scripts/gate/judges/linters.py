@@ -113,7 +113,8 @@ def checkov() -> Findings:
                         yield f"{environment.path}: {name} is exempted from {rule} without a reason: write it behind ="
         yield from _compared(environment.path, texts, allowed, texts)
     # Flux's own manifest is built into flux/, so that is left out here as well.
-    applied = [Path(environment.path, unit) for environment in ENVIRONMENTS for unit in ("platform", "apps")]
+    units = (Path(environment.path, unit) for environment in ENVIRONMENTS for unit in UNITS if unit != "flux")
+    applied = [unit for unit in units if (ROOT / unit).exists()]
     others = ("terraform", "dockerfile", "github_actions")
     found = [*_checkov(["kustomize"], *applied), *_checkov(others, "infra", "containers", ".github")]
     # One with several folders tells some of what is in one again for the next.

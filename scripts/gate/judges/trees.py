@@ -83,7 +83,8 @@ def build(environment: Environment) -> str:
     Raises:
         DefinitionError: kustomize cannot build it.
     """
-    built = [run("kustomize", "build", f"{environment.path}/{unit}") for unit in UNITS]
+    units = [f"{environment.path}/{unit}" for unit in UNITS if (ROOT / environment.path / unit).exists()]
+    built = [run("kustomize", "build", unit) for unit in units]
     if failed := [last_line(done) for done in built if done.returncode != 0]:
         raise DefinitionError(f"{environment.path}: {'; '.join(failed)}")
     return dump([stood_in(item) for done in built for item in load(done.stdout)])

@@ -1,6 +1,7 @@
 """An environment's cluster on a node of one's own: what the tree asks of it, then Flux, which applies the tree."""
 
 import base64
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from scripts.gate.node import mesh, programs
 from scripts.gate.node.enclosure import FOLDER
 from scripts.gate.node.git_server import GitServer
 from scripts.gate.node.images import Image, Registry
-from scripts.gate.node.node import ADDRESS, DNS, NAME, PAUSE, REGISTRY_PORT, Node
+from scripts.gate.node.node import ADDRESS, DNS, NAME, PAUSE, REGISTRY_PORT, START_SECONDS, Node
 from scripts.gate.node.stand_ins import PROGRAM, images
 from scripts.gate.tools import SOPS
 from scripts.programs import ROOT
@@ -70,6 +71,17 @@ class Cluster:
         for name in names or ("gitrepository/" + SYNC_NAME,):
             kind = name if "/" in name else f"kustomization/{name}"
             self.node.kubectl("annotate", "--overwrite", "--namespace", SYNC_NAME, kind, now)
+
+    def issue(self) -> None:
+        """Say of what the tree asks cert-manager for that it is there, in place of cert-manager, once Flux asked."""
+        for item in self.objects:
+            if item["apiVersion"].startswith("cert-manager.io/"):
+                metadata = item["metadata"]
+                name = f"{item['kind'].lower()}/{metadata['name']}"
+                one = (name, f"--namespace={metadata.get('namespace', 'default')}")
+                self.node.kubectl("wait", "--for=create", *one, f"--timeout={START_SECONDS}s")
+                ready = json.dumps({"status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+                self.node.kubectl("patch", *one, "--subresource=status", "--type=merge", f"--patch={ready}")
 
     def publish(self, message: str) -> str:
         """Commit what was changed in the tree and let Flux fetch it; the revision."""
@@ -149,6 +161,7 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
         _name_by_digest(cluster, digests)
         _provide(cluster)
         bootstrap(cluster)
+        cluster.issue()
         cluster.wait_applied(git.revision)
         yield cluster
 

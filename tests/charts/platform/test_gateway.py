@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cdk8s import App
 
-from charts.platform.certificates import Certificates
+from charts.certificates import Certificates
 from charts.platform.gateway import IngressGateway
 from charts.shapes.claim import Claim
 from facts.environments import ENVIRONMENTS, Acme, Environment
@@ -74,9 +74,7 @@ class TestEveryEnvironment:
             for server in gateway["spec"]["servers"]
             if "credentialName" in server.get("tls", {})
         }
-        certificates = [
-            item for item in objects(f"{root(environment)}platform/certificates") if item["kind"] == "Certificate"
-        ]
+        certificates = [item for item in objects(f"{root(environment)}certificates") if item["kind"] == "Certificate"]
         assert {item["spec"]["secretName"] for item in certificates} == secrets
         assert bool(secrets) == (environment.tls is not None)
         assert {item["metadata"]["namespace"] for item in certificates} <= {gateway["metadata"]["namespace"]}

@@ -459,6 +459,25 @@ def test_a_repository_has_what_is_applied(patterns: str, told: str) -> None:
     assert any(told in sentence for sentence in found) if told else found == []
 
 
+# certificates
+
+
+def certificate() -> Document:
+    spec = {"secretName": "wiki-tls", "dnsNames": ["wiki.example.com"], "issuerRef": {"name": "acme"}}
+    metadata = {"name": "wiki", "namespace": "wiki"}
+    return {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec}
+
+
+def test_nothing_waits_for_a_certificate() -> None:
+    told = (
+        "Kustomization apps waits for Kustomization platform, which is ready when Certificate wiki is issued, and so "
+        "may never be: put certificates into a Kustomization that nothing depends on"
+    )
+    documents = [*environment(), certificate()]
+    assert told in apart(documents, "Certificate")
+    assert told not in apart(documents, "Namespace")
+
+
 # what Flux is locked against
 
 
