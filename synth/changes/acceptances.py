@@ -14,7 +14,10 @@ from fnmatch import fnmatchcase
 
 from synth.changes.sides import Hazard, Risk
 
-LINE = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)*`*accepts:[ \t]*(?P<rest>[^\n`]*)`*[ \t]*$", re.MULTILINE | re.IGNORECASE)
+LINE = re.compile(
+    r"^[ \t]*(?:[-*+>][ \t]+)*(?P<quote>`*)accepts:[ \t]*(?P<rest>[^\n]*?)(?:(?P=quote))?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 

@@ -29,6 +29,11 @@ def test_a_line_has_a_risk_a_place_and_a_reason(line: str) -> None:
     assert found.covers("staging", hazard())
 
 
+def test_a_reason_may_quote_something() -> None:
+    (found,) = read("accepts: outage * the `wiki` is on its way: `make up`", "here")
+    assert (found.why, found.fault) == ("the `wiki` is on its way: `make up`", "")
+
+
 @pytest.mark.parametrize(
     "text",
     [
