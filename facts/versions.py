@@ -15,6 +15,18 @@ from synth.plain import is_text, parsed, repeated
 VERSIONS_FILE = Path(__file__).parent.parent / "versions.yaml"
 
 FIELDS = ("version", "source", "supported-until")
+NUMBERS = r"\d+\.\d+\.\d+"
+SPELLINGS = {
+    "k3s": (rf"v{NUMBERS}[-+]k3s\d+", "v1.35.5-k3s1"),
+    "cert-manager": (f"v{NUMBERS}", "v1.21.2, with the v that its releases have"),
+    **dict.fromkeys(
+        ("k3d", "istio", "istio-api", "rancher", "flux", "opentofu", "maturin"),
+        (NUMBERS, "1.31.4, without a v: its releases are named so where they are fetched from"),
+    ),
+}
+"""How a project spells its releases, and one for an example."""
+ONE_LINE = ("istio", "istio-api")
+"""Two that are released together: a minor version of the one goes with that of the other."""
 DAY = "tag:yaml.org,2002:timestamp"
 DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -78,7 +90,21 @@ def versions() -> Mapping[str, Version]:
         raise DefinitionError(f"versions.yaml cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DefinitionError(f"versions.yaml is no text in UTF-8: {error.reason} at byte {error.start}") from error
-    return parse(text)
+    found = parse(text)
+    if problems := list(misfits({name: version.version for name, version in found.items()})):
+        raise DefinitionError("\n".join(f"versions.yaml: {problem}" for problem in problems))
+    return found
+
+
+def misfits(found: Mapping[str, str]) -> Iterator[str]:
+    """What no release is called by its project, and what is not released together."""
+    for name, (form, example) in SPELLINGS.items():
+        if name in found and not re.fullmatch(form, found[name]):
+            yield f"{name} has the version {found[name]}, which is none of its releases: write it as in {example}"
+    first, second = (found.get(name, "").rpartition(".")[0] for name in ONE_LINE)
+    if first and second and first != second:
+        names = " and ".join(f"{name} {found[name]}" for name in ONE_LINE)
+        yield f"{names} are of two lines, and their types do not fit each other: take both of one minor version"
 
 
 def parse(text: str) -> Mapping[str, Version]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facts import versions
-from facts.versions import Version, parse, pinned
+from facts.versions import Version, misfits, parse, pinned
 from synth import DefinitionError
 
 RIGHT = """# Ours.
@@ -118,3 +118,23 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"flux: \xff\n")
     with pytest.raises(DefinitionError, match=r"^versions.yaml is no text in UTF-8: .* at byte 6$"):
         pinned("flux")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"cert-manager": "1.21.2"}, "cert-manager has the version 1.21.2, which is none of its releases"),
+        ({"cert-manager": "v1.21.2"}, ""),
+        ({"flux": "v2.9.4"}, "write it as in 1.31.4, without a v"),
+        ({"istio": "1.31"}, "istio has the version 1.31, which is none of its releases"),
+        ({"k3s": "v1.35.5"}, "k3s has the version v1.35.5, which is none of its releases"),
+        ({"k3s": "v1.35.5-k3s1"}, ""),
+        ({"istio": "1.31.4", "istio-api": "1.30.3"}, "istio 1.31.4 and istio-api 1.30.3 are of two lines"),
+        ({"istio": "1.31.4", "istio-api": "1.31.2"}, ""),
+        ({"somebody's": "v1"}, ""),
+    ],
+)
+def test_a_release_is_called_as_its_project_calls_it(found: dict[str, str], told: str) -> None:
+    sentences = list(misfits(found))
+    assert len(sentences) == bool(told)
+    assert told in "".join(sentences)
