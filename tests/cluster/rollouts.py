@@ -10,10 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import cycle, islice
 from threading import Event
 
+import pytest
+
 from scripts.gate.node.cluster import Cluster
+from scripts.gate.node.node import NAME
+from synth import ToolError
 from synth.manifest import Document
 from synth.overview import Overview
 from synth.overview.model import Address, Party
@@ -27,6 +32,8 @@ ROLLOUT = 180
 """How many seconds a roll-out may take here."""
 DRAIN = 10
 """How many seconds may go by between the first failure and the new pod: that is as long as the old one takes to end."""
+EMPTYING = 20
+"""How many seconds a node is tried to be emptied: long enough for a pod to end."""
 NOTICED = 3
 """How many seconds the gateway may take to know that the new pod is ready; Kubernetes' times are whole seconds."""
 
@@ -108,7 +115,7 @@ def test_where_pods_are_replaced_one_by_one_nothing_is_lost(
 ) -> None:
     for party, where in reached(cluster, overview, addresses, "RollingUpdate").items():
         least = next(one.least for app in overview.apps for one in app.workloads if one.party == party)
-        cluster.node.wait(f"{least} pods of {party}", lambda party=party, least=least: ready(cluster, party) >= least)  # type: ignore[misc]
+        cluster.node.wait(f"{least} pods of {party}", partial(has, cluster, party, least))
         with load(where) as asked:
             restart(cluster, party)
         print(f"  {counted(party, asked)}")
@@ -133,6 +140,34 @@ def test_where_the_old_pod_ends_first_the_outage_is_as_long_as_the_new_one_takes
             assert asked[-1].answer == "200"
 
 
+def test_a_node_that_is_emptied_keeps_the_pods_that_a_budget_keeps(
+    cluster: Cluster, overview: Overview, addresses: list[Address]
+) -> None:
+    """There is no other node: one pod may go, and the next one not before it is replaced."""
+    for party, where in reached(cluster, overview, addresses, "RollingUpdate").items():
+        least = next(one.least for app in overview.apps for one in app.workloads if one.party == party)
+        if least == 1:
+            continue
+        enough = partial(has, cluster, party, least)
+        cluster.node.wait(f"{least} pods of {party}", enough)
+        before = set(pods_of(cluster, party))
+        drain = ("drain", NAME, f"--pod-selector={selector(cluster, party)}", "--delete-emptydir-data")
+        with load(where) as asked:
+            try:
+                with pytest.raises(ToolError, match="violate the pod's disruption budget"):
+                    cluster.node.kubectl(*drain, f"--timeout={EMPTYING}s")
+                assert len(before - set(pods_of(cluster, party))) == 1, party
+            finally:
+                cluster.node.kubectl("uncordon", NAME)
+            cluster.node.wait(f"{least} pods of {party}", enough)
+        print(f"  {counted(party, asked)}")
+        assert {one.answer for one in asked} == {"200"}, counted(party, asked)
+
+
+def has(cluster: Cluster, party: Party, least: int) -> bool:
+    return ready(cluster, party) >= least
+
+
 def ready(cluster: Cluster, party: Party) -> int:
     deployment = cluster.node.get("deployment", party.name, f"--namespace={party.namespace}")
     return int(deployment["status"].get("readyReplicas", 0))
@@ -140,10 +175,15 @@ def ready(cluster: Cluster, party: Party) -> int:
 
 def pods_of(cluster: Cluster, party: Party) -> dict[str, Document]:
     """The pods of a Deployment, by their names."""
-    deployment = cluster.node.get("deployment", party.name, f"--namespace={party.namespace}")
-    labels = ",".join(f"{name}={value}" for name, value in deployment["spec"]["selector"]["matchLabels"].items())
-    items = cluster.node.get("pods", f"--namespace={party.namespace}", f"--selector={labels}")["items"]
+    chosen = f"--selector={selector(cluster, party)}"
+    items = cluster.node.get("pods", f"--namespace={party.namespace}", chosen)["items"]
     return {item["metadata"]["name"]: item for item in items}
+
+
+def selector(cluster: Cluster, party: Party) -> str:
+    """The labels of a Deployment's pods, as kubectl takes them."""
+    deployment = cluster.node.get("deployment", party.name, f"--namespace={party.namespace}")
+    return ",".join(f"{name}={value}" for name, value in deployment["spec"]["selector"]["matchLabels"].items())
 
 
 def since(pod: Document, condition: str) -> str:
