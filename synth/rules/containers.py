@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import permutations
 from pathlib import PurePosixPath
 
 from synth.manifest import Document
@@ -18,6 +19,8 @@ OF_ISTIO = ("istio-init", "istio-proxy", "istio-validation")
 """What Istio's injection adds to a pod: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/"""
 OF_THE_PROXY = "sidecar.istio.io/userVolumeMount"
 """Says what Istio's proxy mounts of a pod's volumes."""
+FILES = {"configMap", "secret", "downwardAPI", "projected"}
+"""Volumes of files alone, in which nothing can be made."""
 OF_THE_CONTAINER = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 """Without its own files there a container does not start."""
 
@@ -180,7 +183,16 @@ def _check_volumes(document: Document) -> Iterator[str]:
         own = [mount for mount in mounts if mount["name"] == volume["name"]]
         if "emptyDir" in volume and own and all(mount.get("readOnly") for mount in own):
             yield f"has emptyDir {volume['name']}, which nobody may write to: leave readOnly out of one of its mounts"
+    files = {volume["name"] for volume in pod.get("volumes", []) if FILES & volume.keys()}
     for container in containers(document):
+        for outer, inner in permutations(container.get("volumeMounts", []), 2):
+            within = PurePosixPath(outer["mountPath"]) in PurePosixPath(inner["mountPath"]).parents
+            if outer["name"] in files and within and not inner.get("subPath"):
+                yield (
+                    f"mounts volume {inner['name']} at {inner['mountPath']} in container {container['name']}, within "
+                    f"{outer['name']} at {outer['mountPath']}, where no folder can be made for it: mount one of the "
+                    "two elsewhere"
+                )
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in (*volumes, *claimed):
                 yield (

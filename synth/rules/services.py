@@ -115,6 +115,52 @@ def ports_say_what_is_spoken(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def ports_of_others_speak_no_http(cluster: Cluster) -> Iterator[Violation]:
+    """Where Istio is told HTTP it waits for the beginning of a request, which the likes of a database never send."""
+    for item in cluster.objects:
+        ports = item.spec.get("ports") or [] if (item.kind, item.group) in PORTS_OF else []
+        for port in ports:
+            said = str(port.get("appProtocol") or port.get("protocol" if item.group else "name", "")).lower()
+            if said.partition("-")[0] not in OVER_HTTP:
+                continue
+            numbers = [port.get(field) for field in ("port", "number", "targetPort")]
+            numbers += _named(cluster, item, str(port.get("targetPort")))
+            if known := next((number for number in numbers if number in WELL_KNOWN), None):
+                name = WELL_KNOWN[known]
+                yield Violation(
+                    item,
+                    f"has port {known} speak {said}, where everybody else speaks {name}: say tcp, as in "
+                    f"tcp-{name.lower()}, or choose another port for HTTP",
+                )
+
+
+def _named(cluster: Cluster, service: Object, name: str) -> list[int]:
+    """The ports of that name of the pods that a Service selects."""
+    selector = service.spec.get("selector")
+    pods = cluster.selected(service.namespace, selector) if selector else []
+    return [port.number for pod in pods for port in declared(containers(pod.document)) if port.name == name]
+
+
+PORTS_OF = {("Service", ""), ("ServiceEntry", "networking.istio.io")}
+OVER_HTTP = ("http", "http2", "grpc")
+# https://www.iana.org/assignments/service-names-port-numbers/, and what each comes with
+WELL_KNOWN = {
+    22: "SSH",
+    25: "SMTP",
+    389: "LDAP",
+    587: "SMTP",
+    1433: "MSSQL",
+    1521: "Oracle",
+    3306: "MySQL",
+    5432: "PostgreSQL",
+    5672: "AMQP",
+    6379: "Redis",
+    9092: "Kafka",
+    11211: "memcached",
+    27017: "MongoDB",
+}
+"""Ports at which nobody expects HTTP, by what is spoken there."""
+
 ALIKE = 0.75
 """From which share of equal letters on a word is taken for another one misspelt."""
 
@@ -138,4 +184,5 @@ RULES: tuple[Rule, ...] = (
     services_lead_to_pods_that_serve,
     who_names_a_service_finds_it,
     ports_say_what_is_spoken,
+    ports_of_others_speak_no_http,
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from synth.manifest import Document
 from synth.pods import PROBES
 from synth.rules.fields import check_fields
 from synth.tree import Object
@@ -130,6 +131,27 @@ def test_a_volume_for_scratch_is_written_to(volume: Any, mount: Any, told: list[
     found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert len(found) == len(told)
     assert all(sentence.startswith(start) for sentence, start in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("volume", "mount", "told"),
+    [
+        ({"configMap": {"name": "settings"}}, {"mountPath": "/data"}, True),
+        ({"secret": {"secretName": "key"}}, {"mountPath": "/data/"}, True),
+        ({"projected": {"sources": []}}, {"mountPath": "/"}, True),
+        ({"configMap": {"name": "settings"}}, {"mountPath": "/data/pages/settings"}, False),
+        ({"configMap": {"name": "settings"}}, {"mountPath": "/data/page"}, False),
+        ({"emptyDir": {}}, {"mountPath": "/data"}, False),
+    ],
+)
+def test_nothing_is_mounted_within_files(volume: Document, mount: Document, *, told: bool) -> None:
+    document = find(environment(), "Deployment")
+    document["spec"]["template"]["spec"]["volumes"].append({"name": "settings", **volume})
+    pages = {"name": "pages", "mountPath": "/data/pages"}
+    put(document, f"{CONTAINER}/volumeMounts", [pages, {"name": "settings", **mount}])
+    found = list(check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
+    sentence = "mounts volume pages at /data/pages in container wiki, within settings at"
+    assert any(sentence in one for one in found) == told
 
 
 @pytest.mark.parametrize(("folder", "told"), [("app", 1), ("/app", 0)])

@@ -47,6 +47,27 @@ def test_any_other_word_istio_has_to_guess_from(port: dict[str, str]) -> None:
     assert sentences(**port) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "port", "told"),
+    [
+        ("Service", {"name": "http", "port": 5432}, "has port 5432 speak http, where everybody else speaks PostgreSQL"),
+        ("Service", {"name": "web", "appProtocol": "HTTP2", "port": 6379}, "speaks Redis: say tcp, as in tcp-redis"),
+        ("Service", {"name": "grpc-store", "port": 80, "targetPort": 27017}, "has port 27017 speak grpc-store"),
+        ("Service", {"name": "tcp-store", "port": 5432}, ""),
+        ("Service", {"name": "http", "port": 8000}, ""),
+        ("ServiceEntry", {"name": "store", "number": 5432, "protocol": "HTTP"}, "has port 5432 speak http"),
+        ("ServiceEntry", {"name": "http", "number": 5432, "protocol": "TCP"}, ""),
+    ],
+)
+def test_no_http_is_spoken_where_everybody_speaks_something_else(kind: str, port: dict[str, Any], told: str) -> None:
+    version = {"Service": "v1", "ServiceEntry": "networking.istio.io/v1"}[kind]
+    metadata = {"name": "store", "namespace": "wiki"}
+    document = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": {"ports": [port]}}
+    found = said((services.ports_of_others_speak_no_http,), [document])
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
 @pytest.mark.parametrize(("protocol", "told"), [("UDP", 1), ("TCP", 0)])
 def test_a_port_leads_to_one_of_its_protocol(protocol: str, told: int) -> None:
     found = sentences(protocol=protocol)
