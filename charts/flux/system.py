@@ -18,6 +18,7 @@ from imports.io.fluxcd.toolkit.kustomize import (
     KustomizationSpecDecryptionProvider,
     KustomizationSpecDecryptionSecretRef,
     KustomizationSpecDependsOn,
+    KustomizationSpecHealthCheckExprs,
     KustomizationSpecSourceRef,
     KustomizationSpecSourceRefKind,
 )
@@ -113,7 +114,8 @@ class FluxSystem(Chart):
             self._kustomization(app, f"apps/{app}", app, wait=True, after=PLATFORM)
         if environment.tls:
             # No app waits for it: what cannot be issued yet is told by this one, and holds nothing back.
-            self._kustomization(CERTIFICATES, CERTIFICATES, KUSTOMIZE_CONTROLLER.name, wait=True, after=PLATFORM)
+            account = KUSTOMIZE_CONTROLLER.name
+            self._kustomization(CERTIFICATES, CERTIFICATES, account, wait=True, after=PLATFORM, health=_issued())
 
     @staticmethod
     def external_files() -> dict[str, Versioned]:
@@ -128,6 +130,7 @@ class FluxSystem(Chart):
         *,
         wait: bool,
         after: str | None = None,
+        health: list[KustomizationSpecHealthCheckExprs] | None = None,
     ) -> None:
         Kustomization(
             self,
@@ -142,12 +145,25 @@ class FluxSystem(Chart):
                 path=f"./{self._root}/{path}",
                 prune=True,
                 wait=wait,
+                health_check_exprs=health,
                 service_account_name=account,
                 source_ref=KustomizationSpecSourceRef(
                     kind=KustomizationSpecSourceRefKind.GIT_REPOSITORY, name=SYNC_NAME
                 ),
             ),
         )
+
+
+def _issued() -> list[KustomizationSpecHealthCheckExprs]:
+    """A certificate is healthy when it is ready, and not by itself as long as cert-manager has said nothing of it.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
+    """
+    ready = "status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
+    return [
+        KustomizationSpecHealthCheckExprs(api_version="cert-manager.io/v1", kind=kind, current=ready)
+        for kind in ("Certificate", "ClusterIssuer")
+    ]
 
 
 def _with_the_clusters_key() -> KustomizationSpecDecryption:

@@ -63,7 +63,9 @@ def test_a_certificate_that_cannot_be_issued_holds_back_nothing_and_is_told(envi
     found = kustomizations(environment)
     assert (CERTIFICATES in found) == (environment.tls is not None)
     assert all({"name": CERTIFICATES} not in spec.get("dependsOn", []) for spec in found.values())
-    assert not any("healthCheckExprs" in spec for spec in found.values())
+    judged = {item["kind"]: item["current"] for item in found.get(CERTIFICATES, {}).get("healthCheckExprs", [])}
+    assert judged.keys() == ({"Certificate", "ClusterIssuer"} if environment.tls else set())
+    assert all("'Ready'" in expression for expression in judged.values())
 
 
 @pytest.fixture
