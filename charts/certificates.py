@@ -8,7 +8,7 @@ from constructs import Construct
 
 from charts.shapes.claim import Claim
 from facts.environments import Acme
-from facts.provided import INGRESS_GATEWAY
+from facts.provided import INGRESS_CONTROLLER, INGRESS_GATEWAY
 from imports.io.cert_manager import (
     Certificate,
     CertificateSpec,
@@ -27,8 +27,6 @@ from imports.io.cert_manager import (
 
 ISSUER = "acme"
 INGRESS_CLASS = "istio"
-# https://istio.io/latest/docs/tasks/traffic-management/ingress/kubernetes-ingress/
-INGRESS_CONTROLLER = "istio.io/ingress-controller"
 
 
 class Certificates(Chart):
@@ -44,7 +42,7 @@ class Certificates(Chart):
             self,
             "ingress-class",
             metadata=k8s.ObjectMeta(name=INGRESS_CLASS),
-            spec=k8s.IngressClassSpec(controller=INGRESS_CONTROLLER),
+            spec=k8s.IngressClassSpec(controller=INGRESS_CONTROLLER.name),
         )
         ClusterIssuer(
             self,

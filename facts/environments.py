@@ -50,6 +50,9 @@ OF_EVERY_GATEWAY = (80, 443, 15021)
 OF_THE_PROXY = range(15000, 15100)
 """https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio"""
 
+TOP_LEVEL = ("app", "com", "dev", "internal", "io", "local", "localhost", "net", "org")
+"""What a whole host name ends with, and the part of one does not."""
+
 T = TypeVar("T")
 
 
@@ -196,9 +199,15 @@ class Environment:
         Raises:
             ValueError: it is a full name already.
         """
+        own, dot, last = label.rpartition(".")
         if f".{label}".endswith(f".{self.domain}"):
             short = label.removesuffix(self.domain).removesuffix(".")
             raise ValueError(f"the host {label} ends with the domain of {self.name} already: write {short!r}")
+        if dot and last in {*TOP_LEVEL, self.domain.rpartition(".")[2]}:
+            raise ValueError(
+                f"the host {label} is a whole name, and would be {label}.{self.domain} in {self.name}: write "
+                f"{own.partition('.')[0]!r}, every host of a cluster is of its domain"
+            )
         return f"{label}.{self.domain}" if label else self.domain
 
     @property

@@ -85,6 +85,18 @@ MADE_ANEW = {"kustomize.toolkit.fluxcd.io/force": "enabled"}
 https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
 """
 
+INGRESS_CONTROLLER = Provided("IngressController", "istio.io/ingress-controller", by="istiod")
+"""https://istio.io/latest/docs/tasks/traffic-management/ingress/kubernetes-ingress/"""
+
+OF_THE_MESH = (
+    *(Provided("ExtensionProvider", name, by="istiod") for name in ("envoy", "prometheus", "stackdriver")),
+    INGRESS_CONTROLLER,
+)
+"""What istiod has where its values in infra/ say nothing; there `meshConfig.extensionProviders` are more.
+
+https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
+"""
+
 EVERYWHERE = (
     *(Provided("Namespace", name, by="Kubernetes") for name in ("default", "kube-public", "kube-node-lease")),
     KUBE_SYSTEM,
@@ -93,6 +105,7 @@ EVERYWHERE = (
     INGRESS_GATEWAY,
     INGRESS_GATEWAY_ACCOUNT,
     ISTIOD,
+    *OF_THE_MESH,
     CERT_MANAGER,
     FLUX_SYSTEM,
     FLUX_KEY,

@@ -49,6 +49,18 @@ SPECIAL_VERBS = ("use", "bind", "escalate", "impersonate", "approve", "sign", "a
 VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")
 
 
+def resource_of(kind: str) -> str:
+    """The resource of a kind, as the API server's addresses and rules for rights name it.
+
+    The plural as Kubernetes makes it where nothing else is said: UnsafeGuessKindToResource in
+    https://github.com/kubernetes/apimachinery pkg/api/meta.
+    """
+    name = kind.lower()
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
+
+
 def problem_of_group(group: str) -> str | None:
     """What is wrong with the name of an API group as the end of a sentence, where it is known not to be one."""
     name, slash, version = group.partition("/")

@@ -7,7 +7,7 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.app import App
 from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
-from charts.shapes.schedule import DAY, check_schedule, period
+from charts.shapes.schedule import check_schedule, period
 from charts.shapes.workload import Workload
 from facts.provided import MADE_ANEW
 from synth.forms import formed, named, within
@@ -55,7 +55,7 @@ class CronJob(Workload):
     ) -> None:
         check_schedule(name, schedule, time_zone)
         every = period(schedule)
-        if deadline_seconds and deadline_seconds > every < DAY:
+        if deadline_seconds and deadline_seconds > every:
             raise ValueError(
                 f"{name} has {deadline_seconds} seconds for a run and begins one every {every}, so that one that hangs "
                 "leaves out the next: give it a shorter deadline_seconds, or run it less often"

@@ -6,6 +6,7 @@ from cdk8s_plus_27 import k8s
 from constructs import Construct
 
 from facts.provided import FLUX_SYSTEM, KEEP
+from synth.api_resources import resource_of
 
 NAME = "reconciler"
 KINDS = {
@@ -34,7 +35,7 @@ def allow(scope: Construct, app: str, labels: Mapping[str, str]) -> None:
     """
     metadata = k8s.ObjectMeta(name=NAME, namespace=app, labels=dict(labels), annotations=KEEP)
     rules = [
-        *(_rule(group, [f"{kind.lower()}s" for kind in kinds], VERBS) for group, kinds in KINDS.items()),
+        *(_rule(group, list(map(resource_of, kinds)), VERBS) for group, kinds in KINDS.items()),
         *(_rule(group, resources, ("get", "list", "watch")) for group, resources in LOOKED_AT.items()),
     ]
     k8s.KubeRole(scope, "reconciler", metadata=metadata, rules=rules)

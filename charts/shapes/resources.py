@@ -45,7 +45,7 @@ def _of_cpu(amounts: Range) -> str | None:
     return None
 
 
-def _of_bytes(largest: str, example: str) -> Form:
+def _of_bytes(largest: str, example: str, *, most_times: int | None = None) -> Form:
     def problem(amounts: Range) -> str | None:
         for amount in (amounts.request, amounts.limit):
             size = quantity(amount)
@@ -53,6 +53,11 @@ def _of_bytes(largest: str, example: str) -> Form:
                 return f"has {amount}, which is {_plain(size)} bytes: write Mi for mebibytes, as in {example}"
             if size > quantity(largest):
                 return f"has {amount}, more than the {largest} of a large node: {example} is in mebibytes"
+        if most_times and quantity(amounts.limit) > most_times * quantity(amounts.request):
+            return (
+                f"is sure to get {amounts.request} and may take {amounts.limit}, over {most_times} times as much, "
+                f"which no node keeps free for it: bring them nearer to each other, as in {example}"
+            )
         return None
 
     return Form(problem)
@@ -65,7 +70,7 @@ def _plain(number: Decimal) -> str:
 LARGEST_CPU = 48
 LEAST_BYTES = 1024 * 1024
 Cpu = Annotated[Range, Form(_of_cpu)]
-Memory = Annotated[Range, _of_bytes("512Gi", "Range('64Mi', '256Mi')")]
+Memory = Annotated[Range, _of_bytes("512Gi", "Range('64Mi', '256Mi')", most_times=32)]
 Storage = Annotated[Range, _of_bytes("1Ti", "Range('64Mi', '1Gi')")]
 
 LITTLE_STORAGE = Range("64Mi", "256Mi")

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-FIELDS: tuple[tuple[str, range, tuple[str, ...]], ...] = (
+Field = tuple[str, range, tuple[str, ...]]
+FIELDS: tuple[Field, ...] = (
     ("minute", range(60), ()),
     ("hour", range(24), ()),
     ("day of the month", range(1, 32), ()),
@@ -19,7 +21,14 @@ FIELDS: tuple[tuple[str, range, tuple[str, ...]], ...] = (
 https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format
 """
 
-NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+NICKNAMES = {
+    **dict.fromkeys(("@yearly", "@annually"), "0 0 1 1 *"),
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    **dict.fromkeys(("@daily", "@midnight"), "0 0 * * *"),
+    "@hourly": "0 * * * *",
+}
+"""The same in fields: https://pkg.go.dev/github.com/robfig/cron/v3#hdr-Predefined_schedules"""
 EVERY = re.compile(r"@every (\d+[hms])+")
 PART = re.compile(r"(?:[*?]|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
 
@@ -40,30 +49,39 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
 
 
 def period(line: str) -> int:
-    """The seconds from a run to the next where they are nearest to each other, a day where none are nearer."""
+    """The seconds from a run to the next where they are nearest to each other; four years where there is no next."""
     if every := EVERY.fullmatch(line):
         return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([hms])", every[0]))
-    if line in NICKNAMES:
-        return HOUR if line == "@hourly" else DAY
-    fields = line.split()
-    minutes, hours = (_numbers(text, numbers) for text, (_, numbers, _) in zip(fields[:2], FIELDS[:2], strict=True))
+    fields = NICKNAMES.get(line, line).split()
+    minutes, hours, dates, months, weekdays = map(_numbers, fields, FIELDS)
+    # Where both are given, one of them is enough.
+    of_both = any if not {"*", "?"} & {fields[2], fields[4]} else all
+    calendar = (FIRST_DAY + timedelta(number) for number in range(FOUR_YEARS))
+    days = [
+        day.toordinal()
+        for day in calendar
+        if day.month in months and of_both((day.day in dates, day.isoweekday() % 7 in weekdays))
+    ]
     times = sorted(hour * HOUR + minute * MINUTE for hour in hours for minute in minutes)
-    if all(text in ("*", "?") for text in fields[2:]):
-        times.append(times[0] + DAY)
-    return min((later - earlier for earlier, later in pairwise(times)), default=DAY)
+    between = [(later - earlier) * DAY - times[-1] + times[0] for earlier, later in pairwise(days)]
+    return min([later - earlier for earlier, later in pairwise(times)] + between, default=FOUR_YEARS * DAY)
 
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 UNITS = {"s": 1, "m": MINUTE, "h": HOUR}
+FIRST_DAY, FOUR_YEARS = date(2024, 1, 1), 1461
 
 
-def _numbers(text: str, numbers: range) -> set[int]:
-    """The numbers that a field of a line is for, which has no names."""
+def _numbers(text: str, field: Field) -> set[int]:
+    """The numbers that a field of a line is for."""
+    _, numbers, names = field
+    known = {name: str(number) for number, name in enumerate(names, numbers.start)}
     found: set[int] = set()
     for match in filter(None, map(PART.fullmatch, text.split(","))):
-        first = int(match["first"]) if match["first"] else numbers.start
-        last = int(match["last"] or first) if match["first"] and not match["step"] else numbers.stop - 1
-        found.update(range(first, int(match["last"] or last) + 1, int(match["step"] or 1)))
+        first, last = (known.get(str(bound).lower(), bound) for bound in (match["first"], match["last"]))
+        start = int(first or numbers.start)
+        stop = int(last or start) if first and not match["step"] else int(last or numbers.stop - 1)
+        found.update(range(start, stop + 1, int(match["step"] or 1)))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from synth.cluster import ANY_IMAGE, Cluster, ImagesWanted, Provided, Rule, Violation
 from synth.rules import (
+    accounts,
     addresses,
     authorization,
     certificates,
@@ -24,6 +25,7 @@ from synth.rules import (
     nodes,
     outside,
     patterns,
+    providers,
     proxies,
     quotas,
     rights,
@@ -76,8 +78,10 @@ RULES: tuple[Rule, ...] = (
     *authorization.RULES,
     *encryption.RULES,
     *proxies.RULES,
+    *providers.RULES,
     *certificates.RULES,
     *flux.RULES,
+    *accounts.RULES,
     *substitutions.RULES,
     *helm.RULES,
 )

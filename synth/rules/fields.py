@@ -212,10 +212,21 @@ def _check_keys(subject: Object) -> Iterator[str]:
                 yield f"has {field}[{key}], which is not a key: use letters, digits, -, _ and ., as in settings.yaml"
 
 
+LEAST_WITH_A_NODE = -10
+"""https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md, on pods of low priority."""
+
+
 def _check_priority(subject: Object) -> Iterator[str]:
     value = subject.document.get("value", 0)
-    if subject.kind == "PriorityClass" and value > HIGHEST_PRIORITY:
+    if subject.kind != "PriorityClass":
+        return
+    if value > HIGHEST_PRIORITY:
         yield f"has the value {value}: above {HIGHEST_PRIORITY} are the cluster's own classes"
+    elif value < LEAST_WITH_A_NODE:
+        yield (
+            f"has the value {value}: below {LEAST_WITH_A_NODE} a cluster's autoscaler adds no node for a pod, and "
+            f"takes one away under it: write {LEAST_WITH_A_NODE} or more"
+        )
 
 
 def _check_hosts(subject: Object) -> Iterator[str]:

@@ -25,8 +25,6 @@ HOLDING = frozenset(
 TIMES = ("interval", "retryInterval", "timeout")
 SECRETS = ("secretRef", "certSecretRef", "proxySecretRef")
 WATCHED = ("eventSources", "resources")
-APPLYING = ("Kustomization", "HelmRelease")
-"""The kinds of Flux that write into the cluster, as an account."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -51,7 +49,7 @@ def kustomizations_find_what_they_apply(cluster: Cluster) -> Iterator[Violation]
 
 def everything_is_applied_once(cluster: Cluster) -> Iterator[Violation]:
     owners: dict[str, Object] = {}
-    applied = _appliers(cluster)
+    applied = by_path(cluster)
     for item in _kustomizations(cluster):
         # With one of these the same files become other objects.
         if item.spec.get("targetNamespace") or item.spec.get("postBuild") or item.spec.get("patches"):
@@ -66,20 +64,20 @@ def everything_is_applied_once(cluster: Cluster) -> Iterator[Violation]:
                     f"applies {_path(item)}, as {applied[str(above)]} does with all of {above}: give the two folders "
                     "that are beside each other",
                 )
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     for folder, items in _folders(cluster).items():
-        if appliers and _applier(appliers, folder) is None:
+        if appliers and applier_of(appliers, folder) is None:
             yield Violation(
                 items[0], f"is in {folder}, which no Kustomization applies: there are {', '.join(appliers)}"
             )
 
 
-def _appliers(cluster: Cluster) -> dict[str, Object]:
+def by_path(cluster: Cluster) -> dict[str, Object]:
     """The Kustomizations by their paths."""
     return {_path(item): item for item in _kustomizations(cluster)}
 
 
-def _applier(appliers: Mapping[str, Object], folder: str) -> Object | None:
+def applier_of(appliers: Mapping[str, Object], folder: str) -> Object | None:
     """The Kustomization that applies a folder."""
     places = (PurePosixPath(folder), *PurePosixPath(folder).parents)
     return next((appliers[str(place)] for place in places if str(place) in appliers), None)
@@ -96,12 +94,12 @@ def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
     """What a Kustomization depends on exists, is ready only when it works, and does not depend on it in turn."""
     known = {(item.namespace, item.name): item for item in _kustomizations(cluster)}
     needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in known.values()}
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     told: set[str] = set()
     for item in known.values():
         for needed in item.spec.get("dependsOn", []):
             found = known.get((needed.get("namespace", item.namespace), needed["name"]))
-            if found and _applier(appliers, item.folder) is found and found is not item:
+            if found and applier_of(appliers, item.folder) is found and found is not item:
                 yield Violation(
                     item,
                     f"depends on {found}, which applies it and so has begun before it: drop {found.name} from its "
@@ -132,9 +130,9 @@ def dependencies_are_ready_in_time(cluster: Cluster) -> Iterator[Violation]:
 
 def nothing_waits_for_certificates(cluster: Cluster) -> Iterator[Violation]:
     """One comes when its host's DNS leads here, which may be after all else or never."""
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     certificates = {
-        applier.name: item for item in cluster.of("Certificate") if (applier := _applier(appliers, item.folder))
+        applier.name: item for item in cluster.of("Certificate") if (applier := applier_of(appliers, item.folder))
     }
     for item in _kustomizations(cluster):
         for name in (needed["name"] for needed in item.spec.get("dependsOn", [])):
@@ -159,13 +157,13 @@ def _reached(needs: Mapping[str, list[str]], name: str) -> list[str]:
 
 
 def what_objects_need_is_applied_before(cluster: Cluster) -> Iterator[Violation]:
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in appliers.values()}
     before = {name: {name, *_reached(needs, name)} for name in needs}
     applied_by = {
         id(item): applier
         for folder, items in _folders(cluster).items()
-        if (applier := _applier(appliers, folder))
+        if (applier := applier_of(appliers, folder))
         for item in items
     }
     provided = {(given.kind, given.namespace, given.name) for given in cluster.provided}
@@ -181,7 +179,7 @@ def what_objects_need_is_applied_before(cluster: Cluster) -> Iterator[Violation]
                 if mine.name in _reached(needs, mine.name):
                     continue  # The circle is told of.
                 needed = f"applies {item}, which needs {found} of {other}"
-                if mine.name in _reached(needs, other.name) or _applier(appliers, other.folder) is mine:
+                if mine.name in _reached(needs, other.name) or applier_of(appliers, other.folder) is mine:
                     yield Violation(mine, f"{needed}, which comes after it: put {item} below {_path(other)} as well")
                 else:
                     yield Violation(mine, f"{needed}, and does not wait for it: put {other.name} into its dependsOn")
@@ -212,14 +210,14 @@ def nothing_is_suspended(cluster: Cluster) -> Iterator[Violation]:
 
 
 def nothing_waits_for_what_it_applies(cluster: Cluster) -> Iterator[Violation]:
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     known = {(item.namespace, item.name): item for item in _kustomizations(cluster)}
     needs = {item.name: [needed["name"] for needed in item.spec.get("dependsOn", [])] for item in known.values()}
     for item in known.values():
         circle = item.name in _reached(needs, item.name)
         for needed in item.spec.get("dependsOn", []):
             found = known.get((needed.get("namespace", item.namespace), needed["name"]))
-            if found and not circle and _applier(appliers, found.folder) is item:
+            if found and not circle and applier_of(appliers, found.folder) is item:
                 yield Violation(item, f"waits for {found}, which it applies itself: drop that from its dependsOn")
 
 
@@ -239,45 +237,7 @@ def what_flux_reads_is_there(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
-def nothing_is_asked_that_flux_is_locked_against(cluster: Cluster) -> Iterator[Violation]:
-    """What its controllers refuse as charts/flux/system.py locks them."""
-    bound = {
-        (subject.get("namespace"), subject.get("name"))
-        for binding in (*cluster.of("RoleBinding"), *cluster.of("ClusterRoleBinding"))
-        for subject in binding.document.get("subjects") or []
-    }
-    for item in cluster.objects:
-        if not item.group.endswith(FLUX):
-            continue
-        for reference, takes in _drawn_from(item):
-            kind, name = reference.get("kind", ""), reference.get("name", "")
-            namespace = reference.get("namespace") or item.namespace
-            if namespace != item.namespace and (name == "*" or cluster.find(kind, namespace, name)):
-                yield Violation(
-                    item,
-                    f"{takes} {kind} {name} of namespace {namespace}, and Flux is locked to what is in an object's "
-                    f"own, {item.namespace}: put both into one namespace",
-                )
-        account = item.spec.get("serviceAccountName")
-        if item.kind not in APPLYING:
-            continue
-        if not account:
-            yield Violation(
-                item,
-                "names no serviceAccountName, so that it works as default, which may do nothing: name an account that "
-                "a RoleBinding gives rights",
-            )
-        elif isinstance(cluster.find("ServiceAccount", item.namespace, account), Object) and (
-            (item.namespace, account) not in bound
-        ):
-            yield Violation(
-                item,
-                f"works as ServiceAccount {account}, which may do nothing: give it rights by a RoleBinding in the "
-                "namespace that it works in",
-            )
-
-
-def _drawn_from(item: Object) -> Iterator[tuple[Document, str]]:
+def drawn_from(item: Object) -> Iterator[tuple[Document, str]]:
     """What an object of Flux's takes files, a chart or events from, each with the words for it."""
     spec = item.spec
     if item.group == GROUP and spec.get("sourceRef"):
@@ -291,7 +251,7 @@ def _drawn_from(item: Object) -> Iterator[tuple[Document, str]]:
 def _named_by(item: Object) -> Iterator[tuple[Document, str]]:
     """What an object of Flux's names, each with the words for it."""
     spec = item.spec
-    yield from ((entry, takes) for entry, takes in _drawn_from(item) if entry.get("name") != "*")
+    yield from ((entry, takes) for entry, takes in drawn_from(item) if entry.get("name") != "*")
     if spec.get("providerRef"):
         yield {"kind": "Provider", **spec["providerRef"]}, "reports to"
     for place in (spec, spec.get("decryption"), spec.get("kubeConfig"), spec.get("verify")):
@@ -322,7 +282,7 @@ def _is_there(cluster: Cluster, item: Object, reference: Document, takes: str) -
 def what_flux_applies_stays_what_it_is(cluster: Cluster) -> Iterator[Violation]:
     """The tree is what the cluster gets: nothing is renamed or moved on the way, and nothing made anew by force."""
     folders = _folders(cluster)
-    appliers = _appliers(cluster)
+    appliers = by_path(cluster)
     for item in _kustomizations(cluster):
         for field in ("namePrefix", "nameSuffix"):
             if item.spec.get(field):
@@ -332,7 +292,7 @@ def what_flux_applies_stays_what_it_is(cluster: Cluster) -> Iterator[Violation]:
                     "names in the charts",
                 )
         if target := item.spec.get("targetNamespace"):
-            applied = (o for folder, items in folders.items() if _applier(appliers, folder) is item for o in items)
+            applied = (o for folder, items in folders.items() if applier_of(appliers, folder) is item for o in items)
             if moved := next((other for other in applied if other.namespace not in ("", target)), None):
                 yield Violation(
                     item,
@@ -377,7 +337,7 @@ def git_repositories_say_what_they_follow(cluster: Cluster) -> Iterator[Violatio
             yield Violation(item, f"follows semver {reference['semver']!r}, {NO_RANGE}")
         if item.spec["url"].startswith("ssh://") and not item.spec.get("secretRef"):
             yield Violation(item, "is reached by SSH without a key: name the Secret that has it in spec.secretRef")
-        for path, applier in _appliers(cluster).items():
+        for path, applier in by_path(cluster).items():
             if ignored := _ignored(str(item.spec.get("ignore") or ""), path):
                 yield Violation(
                     item,
@@ -385,7 +345,7 @@ def git_repositories_say_what_they_follow(cluster: Cluster) -> Iterator[Violatio
                     f"!/{path} behind it",
                 )
         kept = item.spec.get("sparseCheckout") or []
-        for path, applier in _appliers(cluster).items():
+        for path, applier in by_path(cluster).items():
             if kept and not any(PurePosixPath(path).is_relative_to(PurePosixPath(folder)) for folder in kept):
                 yield Violation(
                     item, f"checks out {', '.join(kept)} alone, without {path} of {applier}: add it to sparseCheckout"
@@ -457,7 +417,6 @@ RULES: tuple[Rule, ...] = (
     nothing_is_suspended,
     nothing_waits_for_what_it_applies,
     what_flux_reads_is_there,
-    nothing_is_asked_that_flux_is_locked_against,
     releases_do_not_wait_for_themselves,
     times_are_durations,
     what_is_kept_has_a_namespace_that_is,

@@ -5,6 +5,7 @@ A sentence says where a secret is, and never what it is: it ends up in logs.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from synth.manifest import Document
@@ -37,7 +38,22 @@ VALUES = {
     "a token of GitHub": re.compile(r"\b(gh[opsru]_[A-Za-z0-9]{36}|github_pat_\w{22,})"),
     "a token of GitLab": re.compile(r"\bglpat-[\w-]{20}"),
     "a token of Slack": re.compile(r"\bxox[abprs]-[\w-]{10,}"),
+    "a key of Stripe": re.compile(r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}"),
+    "a key of SendGrid": re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    "a token of npm": re.compile(r"\bnpm_[0-9A-Za-z]{36}"),
+    "a token of PyPI": re.compile(r"\bpypi-[\w-]{32,}"),
+    "a token of Docker Hub": re.compile(r"\bdckr_pat_[\w-]{20,}"),
+    "a token of Hugging Face": re.compile(r"\bhf_[0-9A-Za-z]{30,}"),
+    "a token of Vault": re.compile(r"\bhv[sbr]\.[\w-]{20,}"),
+    "a key of Anthropic or OpenAI": re.compile(r"\bsk-(ant|proj|svcacct)-[\w-]{20,}"),
+    "a signed token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
 }
+PUBLIC = re.compile(r".*(PUBLIC|PUBLISHABLE|SITE_?KEY|CLIENT_?ID|DIGEST|SHA\d+|VERSION|COMMIT)")
+"""What the name of a variable says of a value that only looks like a key."""
+ALPHABET = re.compile(r"(?!/)[-\w+/=]{20,}", re.ASCII)
+CLASSES = ("[a-z]", "[A-Z]", "[0-9]")
+LEAST_OF_EACH, LEAST_TURNS = 3, 0.45
+"""Of small letters, capitals and digits each, and how often one of these follows another: in random text 0.6."""
 
 FROM_A_SECRET = "take it from a Secret of the cluster, with valueFrom.secretKeyRef"  # noqa: S105, no secret
 
@@ -94,6 +110,11 @@ def _check_container(container: Document) -> Iterator[str]:
         found = _kinds_of_secret(value)
         if not found and NAMES.fullmatch(re.sub("[-.]", "_", name.upper())) and not HARMLESS.fullmatch(value):
             found = ["a secret"]
+        if not found and _is_random(value) and not PUBLIC.fullmatch(name.upper()):
+            yield (
+                f"has container {container['name']} with what looks like a key in the environment variable {name}, for "
+                f"everyone to read: {FROM_A_SECRET}, or let its name say that it is PUBLIC"
+            )
         for what in found:
             yield (
                 f"has container {container['name']} with {what} in the environment variable {name}, for everyone to "
@@ -101,6 +122,14 @@ def _check_container(container: Document) -> Iterator[str]:
             )
     for what in _kinds_of_secret(" ".join(map(str, [*container.get("command", []), *container.get("args", [])]))):
         yield f"has container {container['name']} with {what} in its command, for everyone to read: {FROM_A_SECRET}"
+
+
+def _is_random(text: str) -> bool:
+    """Whether a text looks made by a machine: capitals, small letters and digits all through each other."""
+    if not ALPHABET.fullmatch(text) or any(len(re.findall(each, text)) < LEAST_OF_EACH for each in CLASSES):
+        return False
+    kinds = [next((each for each in CLASSES if re.match(each, letter)), "") for letter in text]
+    return sum(one != other for one, other in pairwise(kinds)) >= LEAST_TURNS * (len(text) - 1)
 
 
 def _kinds_of_secret(text: str) -> list[str]:

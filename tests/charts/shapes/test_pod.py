@@ -161,7 +161,7 @@ def test_an_amount_that_cannot_be_meant_is_refused(amounts: dict[str, Any], prob
 @pytest.mark.parametrize(
     "amounts",
     [
-        {"memory": Range("64Mi", "16Gi")},
+        {"memory": Range("512Mi", "16Gi")},
         {"memory": Range("100M", "1e9")},
         {"cpu": Range("0.25", "1.5")},
         {"cpu": Range("1m", "32")},

@@ -1,7 +1,5 @@
 """Rules for what Flux applies: who applies what, in which order, and what stays."""
 
-from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -476,83 +474,3 @@ def test_nothing_waits_for_a_certificate() -> None:
     documents = [*environment(), certificate()]
     assert told in apart(documents, "Certificate")
     assert told not in apart(documents, "Namespace")
-
-
-# what Flux is locked against
-
-
-def binding(kind: str, account: str, **metadata: str) -> Document:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": kind,
-        "metadata": {"name": "apps", **metadata},
-        "roleRef": {"kind": "ClusterRole", "name": "view"},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "flux-system"}],
-    }
-
-
-def test_what_names_no_account_would_do_nothing() -> None:
-    documents = environment()
-    put(find(documents, "Kustomization", "apps"), "spec/serviceAccountName", None)
-    assert sentences(documents) == [
-        "Kustomization apps names no serviceAccountName, so that it works as default, which may do nothing: name an "
-        "account that a RoleBinding gives rights"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("binding_", "told"),
-    [
-        (binding("RoleBinding", "other", namespace="wiki"), True),
-        (binding("RoleBinding", "apps", namespace="wiki"), False),
-        (binding("ClusterRoleBinding", "apps"), False),
-    ],
-)
-def test_an_account_of_the_tree_has_rights(binding_: Document, told: bool) -> None:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apps", "namespace": "flux-system"}}
-    documents = [*environment(), account, binding_]
-    put(find(documents, "Kustomization", "apps"), "spec/serviceAccountName", "apps")
-    sentence = (
-        "Kustomization apps works as ServiceAccount apps, which may do nothing: give it rights by a RoleBinding in "
-        "the namespace that it works in"
-    )
-    assert sentences(documents) == [sentence] * told
-
-
-SOURCE = {"kind": "GitRepository", "name": "source", "namespace": "wiki"}
-
-
-@pytest.mark.parametrize(
-    ("document", "takes"),
-    [
-        (kustomization("x", "deploy/x", sourceRef=SOURCE), "takes its files from"),
-        (flux_object("HelmRelease", "helm", **ACCOUNT, chart={"spec": {"sourceRef": SOURCE}}), "takes its chart from"),
-        (flux_object("HelmRelease", "helm", **ACCOUNT, chartRef=SOURCE), "takes its chart from"),
-        (flux_object("Alert", "notification", eventSources=[SOURCE]), "watches"),
-        (flux_object("Receiver", "notification", resources=[SOURCE | {"name": "*"}]), "watches"),
-    ],
-)
-def test_nothing_is_taken_from_another_namespace(document: Document, takes: str) -> None:
-    there = [
-        {"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": SOURCE["kind"], "spec": {}, "metadata": metadata}
-        for metadata in ({"name": "source", "namespace": namespace} for namespace in ("wiki", "flux-system"))
-    ]
-
-    def locked(namespace: str) -> list[str]:
-        copy = deepcopy(document)
-        for reference in (found for found in inner(copy) if found.get("kind") == SOURCE["kind"]):
-            reference["namespace"] = namespace
-        return [sentence for sentence in sentences([*environment(), *there, copy]) if "locked" in sentence]
-
-    (sentence,) = locked("wiki")
-    assert f"{takes} GitRepository" in sentence
-    assert "of namespace wiki, and Flux is locked to what is in an object's own, flux-system" in sentence
-    assert locked("flux-system") == []
-
-
-def inner(value: Any) -> Iterator[Document]:
-    """The mappings within a value."""
-    if isinstance(value, dict):
-        yield value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from inner(item)
