@@ -307,11 +307,11 @@ def _check_distinct() -> None:
                 names = ", ".join(e.name for e in ENVIRONMENTS if getattr(e, fact) == value)
                 raise DefinitionError(f"{ENVIRONMENTS_FILE}: {fact} {value!r} of {names}: give each one of its own")
 
-    for environment in ENVIRONMENTS:
-        pinned, own = (int(minor.split(".")[1]) for minor in (kubernetes_minor(), environment.minor))
+    for environment, minor in ((each, minor) for each in ENVIRONMENTS for minor in each.minors):
+        pinned, own = (int(version.split(".")[1]) for version in (kubernetes_minor(), minor))
         if abs(own - pinned) > FAR:
             raise DefinitionError(
-                f"{ENVIRONMENTS_FILE}: kubernetes {environment.minor} of {environment.name} is far from "
+                f"{ENVIRONMENTS_FILE}: kubernetes {minor} of {environment.name} is far from "
                 f"{kubernetes_minor()}, for which versions.yaml has what runs on it: write what the cluster runs, at "
                 f"most {FAR} minor versions away"
             )

@@ -118,12 +118,13 @@ class Environment:
     cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`. `domain` is what every host name ends in.
     `git_url` is the address of this repository as the cluster reaches it, over SSH; `git_branch` the branch that Flux
     follows. `tier` decides how large each app is. `kubernetes` is the minor version that the cluster runs, `None` for
-    that of the k3s in versions.yaml. `registry` is where images come from, `None` where they are
-    imported; with `digests` every image is named by its digest as well (images.yaml has the images). `istio_hub`
-    is where Istio's own images come from, a mirror of docker.io/istio if need be: infra/environments/ hands it to
-    Istio's charts. `tls` is who signs the gateway's certificates, `None` for plain HTTP. `storage_class` is the class
-    of the volumes, `None` for the cluster's default; `shared_storage_class` that of volumes that several nodes mount,
-    `None` where there is none.
+    that of the k3s in versions.yaml; `kubernetes_next` the one that it is about to run: until the upgrade is done its
+    tree has to be right for both. `registry` is where images come from, `None` where they are imported; with
+    `digests` every image is named by its digest as well (images.yaml has the images). `istio_hub` is where Istio's
+    own images come from, a mirror of docker.io/istio if need be: infra/environments/ hands it to Istio's charts.
+    `tls` is who signs the gateway's certificates, `None` for plain HTTP. `storage_class` is the class of the volumes,
+    `None` for the cluster's default; `shared_storage_class` that of volumes that several nodes mount, `None` where
+    there is none.
     `rancher` says whether Rancher runs here and wants a route, `prometheus` whether a Prometheus in namespace
     monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace. `dns_addresses` are where
     pods ask for names beside the pods of CoreDNS: the node's own cache (`169.254.20.10`), where the cluster has one.
@@ -148,6 +149,7 @@ class Environment:
     tier: Tier
     trace_sampling: Percentage
     kubernetes: Minor | None = None
+    kubernetes_next: Minor | None = None
     registry: Registry | None = None
     digests: bool = False
     istio_hub: RegistryPath = "docker.io/istio"
@@ -187,11 +189,27 @@ class Environment:
             )
         if self.kubernetes and self.context.startswith(K3D):
             raise ValueError(f"{self.name}: k3d runs the k3s of versions.yaml: leave kubernetes {self.kubernetes} out")
+        if self.kubernetes_next and self.context.startswith(K3D):
+            raise ValueError(
+                f"{self.name}: a cluster of k3d is made anew and never upgraded: leave kubernetes_next "
+                f"{self.kubernetes_next} out"
+            )
+        following = f"1.{int(self.minor.partition('.')[2]) + 1}"
+        if self.kubernetes_next not in (None, following):
+            raise ValueError(
+                f"{self.name}: kubernetes_next is {self.kubernetes_next}, and a cluster is upgraded from {self.minor} "
+                f"to {following}, one minor version at a time: write that"
+            )
 
     @property
     def minor(self) -> str:
         """The minor version of Kubernetes that the cluster runs: `1.35`."""
         return self.kubernetes or kubernetes_minor()
+
+    @property
+    def minors(self) -> tuple[str, ...]:
+        """The minor versions of Kubernetes that its tree has to be right for, the oldest first."""
+        return tuple(filter(None, (self.minor, self.kubernetes_next)))
 
     def host(self, label: str) -> str:
         """The full name of a host: `wiki` becomes `wiki.localhost`, and the empty label the domain itself.

@@ -67,8 +67,8 @@ def test_every_object_is_valid() -> None:
     found = {path: documents(path) for path in OBJECT_FILES}
     assert [path for path, objects in found.items() if not objects] == []
     for path, objects in found.items():
-        minor = next(environment.minor for environment in DEEPEST_FIRST if path.startswith(f"{environment.path}/"))
-        for item in objects:
+        minors = next(environment.minors for environment in DEEPEST_FIRST if path.startswith(f"{environment.path}/"))
+        for item, minor in ((item, minor) for item in objects for minor in minors):
             assert has_schema(item, minor), f"{path}: there is no schema of {item['apiVersion']} {item['kind']}"
             assert errors(item, minor) == [], path
 

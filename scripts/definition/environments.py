@@ -37,7 +37,7 @@ ROWS: dict[str, Callable[[Environment], str]] = {
     "TLS": lambda e: e.tls.server if e.tls else "none, Rancher's own passed through",
     "images": _images,
     "tier": lambda e: e.tier.name.lower(),
-    "Kubernetes": lambda e: e.minor,
+    "Kubernetes": lambda e: ", soon ".join(e.minors),
     "storage class": lambda e: e.storage_class or "the default class",
     "shared storage class": lambda e: e.shared_storage_class or "none",
     "ports of the gateway for plain TCP": lambda e: ", ".join(map(str, e.gateway_ports)) or "none",

@@ -26,8 +26,8 @@ NEWEST = "go.mod"
 
 
 def minors() -> list[str]:
-    """Every minor version that an environment's cluster runs, the newest first."""
-    return sorted({environment.minor for environment in ENVIRONMENTS}, key=_number, reverse=True)
+    """Every minor version that an environment's tree has to be right for, the newest first."""
+    return sorted({minor for environment in ENVIRONMENTS for minor in environment.minors}, key=_number, reverse=True)
 
 
 def _number(minor: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
 from facts.environments import ENVIRONMENTS, Environment
@@ -12,7 +12,7 @@ from scripts.definition.committed import files_here
 from scripts.gate import kubernetes as built
 from scripts.gate.api_server import ApiServer
 from scripts.gate.judges.admission import of_the_cluster, pods, prepare, prepared
-from scripts.gate.judges.reconciliation import Files, Identity, Reconciliation
+from scripts.gate.judges.reconciliation import Applied, Files, Identity, Reconciliation
 from synth import DefinitionError
 from synth.manifest import Document
 
@@ -41,24 +41,33 @@ class Standing:
             ]
             if not changed:
                 continue
-            server = self._servers[environment.minor]
-            prepare(server, of_the_cluster(environment), steps)
-            missing = set()
-            for item in objects.values():
-                if item.document["kind"] in NEEDED:
-                    refusal = server.apply(item.document).refusal
-                    missing |= {item.document["metadata"]["name"]} if refusal else set()
-                    if refusal and item in changed:
-                        yield item.says(refusal)
-            for item in changed:
-                self._asked[environment, item.identity] = item.document
-                if item.document["kind"] in NEEDED or item.document["metadata"].get("namespace") in missing:
-                    continue
-                answer = server.apply(item.document, dry_run=True)
-                if answer.refusal:
-                    yield item.says(answer.refusal)
-                else:
-                    yield from pods(server, item, answer.warnings)
+            self._asked.update({(environment, item.identity): item.document for item in changed})
+            found: list[str] = []
+            for server in (self._servers[minor] for minor in environment.minors):
+                prepare(server, of_the_cluster(environment), steps)
+                found += _refusals(server, objects.values(), changed)
+            yield from dict.fromkeys(found)
+
+
+def _refusals(server: ApiServer, objects: Iterable[Applied], changed: Container[Applied]) -> Iterator[str]:
+    """What a server has against the changed ones of an environment's objects."""
+    missing = set()
+    for item in objects:
+        if item.document["kind"] in NEEDED:
+            refusal = server.apply(item.document).refusal
+            missing |= {item.document["metadata"]["name"]} if refusal else set()
+            if refusal and item in changed:
+                yield item.says(refusal)
+    for item in objects:
+        if item not in changed or item.document["kind"] in NEEDED:
+            continue
+        if item.document["metadata"].get("namespace") in missing:
+            continue
+        answer = server.apply(item.document, dry_run=True)
+        if answer.refusal:
+            yield item.says(answer.refusal)
+        else:
+            yield from pods(server, item, answer.warnings)
 
 
 def serve() -> None:

@@ -42,6 +42,17 @@ def test_a_cluster_of_k3d_runs_the_pinned_kubernetes_and_no_other() -> None:
     assert replace(PLAIN, context="plain", kubernetes="1.9").kubernetes == "1.9"
 
 
+def test_a_cluster_is_upgraded_one_minor_version_at_a_time() -> None:
+    cluster = replace(PLAIN, context="plain", kubernetes="1.9")
+    assert cluster.minors == ("1.9",)
+    assert replace(cluster, kubernetes_next="1.10").minors == ("1.9", "1.10")
+    for wrong in ("1.8", "1.9", "1.11"):
+        with pytest.raises(ValueError, match=f"^plain: kubernetes_next is {wrong}, .* from 1.9 to 1.10, one minor"):
+            replace(cluster, kubernetes_next=wrong)
+    with pytest.raises(ValueError, match=r"^plain: a cluster of k3d is made anew and never upgraded: leave"):
+        replace(PLAIN, context="k3d-plain", kubernetes_next="1.36")
+
+
 @pytest.mark.parametrize("port", [80, 443])
 def test_a_gateway_has_its_own_ports_anyway(port: int) -> None:
     with pytest.raises(ValueError, match=f"^plain: port {port} is one that every gateway has: leave it out of gateway"):

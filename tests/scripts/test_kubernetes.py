@@ -66,9 +66,9 @@ def test_each_minor_version_is_a_build_of_its_own_that_says_which_it_is(module: 
 
 
 def test_the_environments_say_which_versions_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    clusters = (PLAIN, replace(MANAGED, kubernetes="1.9"), replace(MANAGED, kubernetes="1.100"))
+    clusters = (PLAIN, replace(MANAGED, kubernetes="1.9", kubernetes_next="1.10"), replace(MANAGED, kubernetes="1.100"))
     monkeypatch.setattr(kubernetes, "ENVIRONMENTS", clusters)
-    assert kubernetes.minors() == ["1.100", kubernetes_minor(), "1.9"]
+    assert kubernetes.minors() == ["1.100", kubernetes_minor(), "1.10", "1.9"]
 
 
 @pytest.fixture

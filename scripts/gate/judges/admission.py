@@ -28,11 +28,12 @@ def kubernetes() -> Findings:
         before, accepted = files_of(commit), acceptances(commit, None)
     else:
         yield Remark(f"not looked at: what cannot be changed in place, for there is no {' nor '.join(BASES)} here")
+    told: set[str] = set()
     for minor in built.minors():
         trees = {
             environment: tuple(Reconciliation(files, environment.path).steps for files in (here, before))
             for environment in ENVIRONMENTS
-            if environment.minor == minor
+            if minor in environment.minors
         }
         kinds = {
             item.identity[:2] for sides in trees.values() for steps in sides for step in steps for item in step.objects
@@ -40,8 +41,13 @@ def kubernetes() -> Findings:
         with prepared(minor, kinds) as server:
             for environment, (steps, earlier) in trees.items():
                 verdict = judge(server, steps, of_the_cluster(environment), earlier)
-                yield from verdict.findings
-                yield from to_be_acknowledged(environment, steps, earlier, verdict.stuck, accepted)
+                for finding in (
+                    *verdict.findings,
+                    *to_be_acknowledged(environment, steps, earlier, verdict.stuck, accepted),
+                ):
+                    if finding not in told:
+                        yield finding
+                    told.add(finding)
 
 
 def to_be_acknowledged(

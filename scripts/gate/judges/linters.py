@@ -66,7 +66,7 @@ def kube_score() -> Findings:
             exempted = dict(_undecorated(environment, Path(folder)))
             files = sorted(Path(folder).rglob("*.yaml"))
             scored = answers(
-                run("kube-score", "score", "--kubernetes-version", f"v{environment.minor}", "-o", "json", *files)
+                run("kube-score", "score", "--kubernetes-version", f"v{environment.minors[-1]}", "-o", "json", *files)
             )[0]
         texts: dict[Broken, str] = {}
         rules = set()

@@ -91,11 +91,11 @@ def build(environment: Environment) -> str:
 
 
 def kubeconform() -> Findings:
-    for environment in ENVIRONMENTS:
+    for environment, minor in ((each, minor) for each in ENVIRONMENTS for minor in each.minors):
         with tempfile.TemporaryDirectory() as folder:
-            places = write_schemas(Path(folder), environment.minor)
+            places = write_schemas(Path(folder), minor)
             locations = [part for place in places for part in ("-schema-location", place)]
-            version = (*("-kubernetes-version", f"{environment.minor}.0"), "-output", "json")
+            version = (*("-kubernetes-version", f"{minor}.0"), "-output", "json")
             done = run("kubeconform", "-strict", *version, *locations, stdin=build(environment))
             for item in answers(done)[0]["resources"]:
                 yield f"{environment.path}: {item['kind']} {item['name']}: {item['msg']}"
