@@ -15,7 +15,9 @@ from facts.forms import (
     Domain,
     EmailAddress,
     Folder,
+    Hours,
     IpAddress,
+    Line,
     Minor,
     Name,
     NodeLabel,
@@ -104,6 +106,19 @@ class Acme:
     email: EmailAddress
 
 
+@formed
+@dataclass(frozen=True)
+class Tags:
+    """The tags of this repository that a cluster follows, always the highest: `v1.4.0` is of line 1.
+
+    `line` is the first number of the tags; clusters of one line get the same. `soak_hours` is how long another cluster
+    must have run a state without a change before `./gw promote` lets this one have it.
+    """
+
+    line: Line
+    soak_hours: Hours
+
+
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 """Issues certificates that no browser trusts, with limits that a new cluster does not reach."""
@@ -117,14 +132,14 @@ class Environment:
     `path` is the folder of the cluster's tree from the repository's root, which Flux reads. `context` is the
     cluster's name in a kubeconfig; a k3d cluster's begins with `k3d-`. `domain` is what every host name ends in.
     `git_url` is the address of this repository as the cluster reaches it, over SSH; `git_branch` the branch that Flux
-    follows. `tier` decides how large each app is. `kubernetes` is the minor version that the cluster runs, `None` for
-    that of the k3s in versions.yaml; `kubernetes_next` the one that it is about to run: until the upgrade is done its
-    tree has to be right for both. `registry` is where images come from, `None` where they are imported; with
-    `digests` every image is named by its digest as well (images.yaml has the images). `istio_hub` is where Istio's
-    own images come from, a mirror of docker.io/istio if need be: infra/environments/ hands it to Istio's charts.
-    `tls` is who signs the gateway's certificates, `None` for plain HTTP. `storage_class` is the class of the volumes,
-    `None` for the cluster's default; `shared_storage_class` that of volumes that several nodes mount, `None` where
-    there is none.
+    follows. With `tags` it follows these instead, which `./gw promote` gives to commits of that branch. `tier`
+    decides how large each app is. `kubernetes` is the minor version that the cluster runs, `None` for that of the k3s
+    in versions.yaml; `kubernetes_next` the one that it is about to run: until the upgrade is done its tree has to be
+    right for both. `registry` is where images come from, `None` where they are imported; with `digests` every image
+    is named by its digest as well (images.yaml has the images). `istio_hub` is where Istio's own images come from, a
+    mirror of docker.io/istio if need be: infra/environments/ hands it to Istio's charts. `tls` is who signs the
+    gateway's certificates, `None` for plain HTTP. `storage_class` is the class of the volumes, `None` for the
+    cluster's default; `shared_storage_class` that of volumes that several nodes mount, `None` where there is none.
     `rancher` says whether Rancher runs here and wants a route, `prometheus` whether a Prometheus in namespace
     monitoring scrapes. `trace_sampling` is the percentage of requests that leave a trace. `dns_addresses` are where
     pods ask for names beside the pods of CoreDNS: the node's own cache (`169.254.20.10`), where the cluster has one.
@@ -150,6 +165,7 @@ class Environment:
     trace_sampling: Percentage
     kubernetes: Minor | None = None
     kubernetes_next: Minor | None = None
+    tags: Tags | None = None
     registry: Registry | None = None
     digests: bool = False
     istio_hub: RegistryPath = "docker.io/istio"
@@ -274,6 +290,7 @@ PRODUCTION = Environment(
     domain=DOMAIN,
     git_url=GIT_URL,
     git_branch="main",
+    tags=Tags(line=1, soak_hours=24),
     tier=Tier.FULL,
     registry=REGISTRY,
     digests=True,

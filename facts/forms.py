@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 
-from synth.forms import Form, matches
+from synth.forms import Form, matches, within
 from synth.names import KEY, LABEL_VALUE, SUBDOMAIN
 
 SCP_ADDRESS = re.compile(r"(\w+@[\w.-]+):(?!/)(.+)")
@@ -91,6 +91,8 @@ NodeLabel = Annotated[
     matches(rf"{KEY.pattern}={LABEL_VALUE.pattern}", "is no label of nodes: write its key and value, as in disk=fast"),
 ]
 Percentage = Annotated[float, Form(_percentage)]
+Line = Annotated[int, within(range(1000), "is no first number of a tag: 0 to 999 are")]
+Hours = Annotated[int, within(range(24 * 31), "is no number of hours to wait: 0 to 743 are")]
 AcmeDirectory = Annotated[
     str, matches(r"https://[^/\s]+/\S+", "is no directory of an ACME server: https://HOST/directory is one")
 ]

@@ -29,13 +29,14 @@ from scripts.cluster.doctor import doctor
 from scripts.cluster.flux import flux
 from scripts.cluster.image import image
 from scripts.cluster.local import cluster
+from scripts.cluster.promotion import promote, rollback
 from scripts.cluster.secrets import secrets
 from scripts.cluster.up import up
 from scripts.completion import NAME, VARIABLE, completion
 from scripts.definition.check import check
 from scripts.definition.diff import diff
 from scripts.definition.environments import environments
-from scripts.definition.release import promote, release
+from scripts.definition.release import release
 from scripts.definition.review import review
 from scripts.definition.watch import watch
 from scripts.gate.bench import bench
@@ -56,7 +57,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(doctor, up, cluster),
-    *(image, release, promote, deploy),
+    *(image, release, promote, rollback, deploy),
     *(flux, secrets, logs, open_),
     *(watch, check, diff, review, environments, bench, refresh, tofu, verify, proof),
     completion,

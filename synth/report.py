@@ -150,9 +150,14 @@ def judge(hazards: Hazards, acceptances: Sequence[Acceptance]) -> Judgement:
     return Judgement(groups(left), wanted, groups(found for found in all_of if found[1].notice), vain)
 
 
-def hazards_as_markdown(judgement: Judgement, file: str) -> Iterator[str]:
-    """What has to be acknowledged, what was, and what is good to know; `file` is the file that may acknowledge."""
-    if judgement.open:
+def hazards_as_markdown(judgement: Judgement, file: str | None) -> Iterator[str]:
+    """What has to be acknowledged, what was, and what is good to know.
+
+    `file` is the file that may acknowledge; without one somebody is asked who reads this.
+    """
+    if judgement.open and file is None:
+        yield from ("", "## This does more than the files show")
+    elif judgement.open:
         yield from ("", "## To be acknowledged", "")
         yield "This does more than the files show. Take each of these back, or acknowledge it: copy its last line into"
         yield f"the text of the pull request, or into the file `{file}`, with the reason in place of the dots."
@@ -162,13 +167,14 @@ def hazards_as_markdown(judgement: Judgement, file: str) -> Iterator[str]:
             risk = group.risk
             yield from ("", f"### {HEADINGS[risk]}")
         yield from _group(group)
-        yield from ("", "```text", f"{group.line} ...", "```")
+        if file is not None:
+            yield from ("", "```text", f"{group.line} ...", "```")
     if judgement.wanted:
         yield from ("", "## Acknowledged", "")
         for acceptance, found in judgement.wanted:
             for group in found:
                 yield f"- {HEADINGS[group.risk]} ({'; '.join(group.where)}): {acceptance.why} ({acceptance.source})"
-    if judgement.vain:
+    if judgement.vain and file is not None:
         yield from ("", "## Acknowledged in vain", "")
         for acceptance in judgement.vain:
             why = acceptance.fault or "this changes nothing of that kind there, remove the line"

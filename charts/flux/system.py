@@ -97,7 +97,7 @@ class FluxSystem(Chart):
             spec=GitRepositorySpec(
                 interval="1m",
                 url=environment.git_url,
-                ref=GitRepositorySpecRef(branch=environment.git_branch),
+                ref=_followed(environment),
                 secret_ref=GitRepositorySpecSecretRef(name=FLUX_KEY.name),
             ),
         )
@@ -152,6 +152,13 @@ class FluxSystem(Chart):
                 ),
             ),
         )
+
+
+def _followed(environment: Environment) -> GitRepositorySpecRef:
+    """What of the repository a cluster has: https://fluxcd.io/flux/components/source/gitrepositories/#reference."""
+    if environment.tags:
+        return GitRepositorySpecRef(semver=f"{environment.tags.line}.x")
+    return GitRepositorySpecRef(branch=environment.git_branch)
 
 
 def _issued() -> list[KustomizationSpecHealthCheckExprs]:

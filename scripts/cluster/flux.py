@@ -12,6 +12,7 @@ from scripts import options
 from scripts.cluster.apps import kubectl
 from scripts.cluster.deployed import complete_app, controllers, deployed, kustomizations
 from scripts.cluster.doctor import unset_values
+from scripts.cluster.promotion import need_tag
 from scripts.cluster.secrets import need_key
 from scripts.programs import Programs
 from synth import ROOT, DefinitionError
@@ -39,9 +40,9 @@ def flux() -> None:
 @options.dry_run
 @options.yes
 def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: bool, yes: bool) -> None:
-    """Install Flux's controllers, give them access to Git, and let them follow the branch.
+    """Install Flux's controllers, give them access to Git, and let them follow the branch, or the tags.
 
-    Safe to run again. The Git address and the branch are those in facts/environments.py.
+    Safe to run again. The Git address and what is followed are those in facts/environments.py.
 
     Example: ./gw flux bootstrap --private-key-file ~/.ssh/deploy_key
     """
@@ -53,6 +54,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         )
     programs = Programs(dry_run)
     need_key(programs, environment)
+    need_tag(programs, environment)
     install = {"apiVersion": "v1", "kind": "List", "items": controllers(ROOT / environment.path)}
     _apply(programs, environment, "-", json.dumps(install))
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
@@ -129,7 +131,7 @@ app_argument = click.argument("app", required=False, shell_complete=complete_app
 @options.environment
 @options.dry_run
 def reconcile(app: str | None, environment: Environment, dry_run: bool) -> None:
-    """Let Flux fetch the branch and apply it now instead of at the next interval: an APP of it, or all.
+    """Let Flux fetch the branch, or the tags, and apply it now instead of at the next interval: an APP of it, or all.
 
     Example: ./gw flux reconcile graphwiki --env staging
     """

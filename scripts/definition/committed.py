@@ -62,6 +62,17 @@ def acceptances(commit: str, text: Path | None) -> list[Acceptance]:
     return found
 
 
+def acknowledged(commit: str, later: str) -> list[Acceptance]:
+    """What the commits after one, up to a later one, acknowledge in the file, be the line still there or not."""
+    texts = [
+        _git("show", f"{each}:{ACCEPTED_FILE}").decode()
+        for each in _git("rev-list", f"{commit}..{later}", "--", ACCEPTED_FILE).decode().split()
+        if _git("ls-tree", each, ACCEPTED_FILE)
+    ]
+    lines = [line for text in texts for line in read(text, ACCEPTED_FILE)]
+    return list({str(line): line for line in lines}.values())
+
+
 def files_here() -> Files:
     files = sorted((ROOT / "deploy").rglob("[!.]*.yaml"))
     return {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}

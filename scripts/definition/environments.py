@@ -29,10 +29,17 @@ def _images(environment: Environment) -> str:
     return f"{by}, from {environment.registry} where images.yaml names no other registry"
 
 
+def _followed(environment: Environment) -> str:
+    if environment.tags is None:
+        return f"`{environment.git_branch}`"
+    soak = f"after {environment.tags.soak_hours} h elsewhere"
+    return f"tags `v{environment.tags.line}.*`, {soak}, on `{environment.git_branch}`"
+
+
 ROWS: dict[str, Callable[[Environment], str]] = {
     "tree": lambda e: f"`{e.path}`",
     "kubeconfig context": lambda e: f"`{e.context}`",
-    "follows": lambda e: f"`{e.git_branch}` of {e.git_url}",
+    "follows": lambda e: f"{_followed(e)} of {e.git_url}",
     "hosts": _hosts,
     "TLS": lambda e: e.tls.server if e.tls else "none, Rancher's own passed through",
     "images": _images,

@@ -44,15 +44,11 @@ def release(app: str, version: str, environment: Environment, dry_run: bool) -> 
     _change(environment, app, Image(now.repository, match["tag"], match["digest"]), dry_run=dry_run)
 
 
-@click.command()
-@click.argument("app")
-@options.environment_named("--from", "source")
-@options.environment_named("--to", "target")
-@options.dry_run
-def promote(app: str, source: Environment, target: Environment, dry_run: bool) -> None:
-    """Let an environment run the image of an APP that runs in another one: the same repository, tag and digest.
+def carry_over(app: str, source: Environment, target: Environment, *, dry_run: bool) -> None:
+    """Let an environment run the image of an app that runs in another one: the same repository, tag and digest.
 
-    Example: ./gw promote graphwiki --from staging --to production
+    Raises:
+        DefinitionError: one of them has no such app, or the image is not one that the other can pull.
     """
     running = _running(source, app)
     _running(target, app)

@@ -1,22 +1,36 @@
 """What a change would do in which cluster, as Markdown for a pull request, and what of it has to be acknowledged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 import yaml
 
-from facts.environments import ENVIRONMENTS
+from facts.environments import ENVIRONMENTS, Environment
 from facts.layout import root_of
-from scripts.definition.committed import ACCEPTED_FILE, BASES, Files, acceptances, bases, files_here, files_of, left
+from scripts.definition.committed import (
+    ACCEPTED_FILE,
+    BASES,
+    Files,
+    acceptances,
+    acknowledged,
+    bases,
+    files_here,
+    files_of,
+    left,
+)
 from synth import DefinitionError
 from synth.changes import deleted, hazards
+from synth.changes.acceptances import Acceptance
 from synth.diff import Change, ObjectChange, compare_objects, counts
 from synth.manifest import Document, load
 from synth.report import Judgement, as_markdown, hazards_as_markdown, judge, where
 from synth.schemas import CRDS
 from synth.tree import KUSTOMIZATION_FILE, KUSTOMIZATION_VERSION, Object, patched
+
+Objects = dict[str, list[Object]]
+"""The objects of every environment's tree, by the environment's folder."""
 
 
 @click.command()
@@ -41,20 +55,38 @@ def review(base: str | None, text: Path | None) -> None:
     before, after = _objects(files_of(commit)), _objects(files_here())
     known = {environment.path: environment.name for environment in ENVIRONMENTS}
     names = {tree: known.get(tree, PurePosixPath(tree).name) for tree in dict.fromkeys((*known, *before, *after))}
+    page, judgement = _reviewed(before, after, names, acceptances(commit, text), ACCEPTED_FILE)
+    click.echo("\n".join(page))
+    if judgement.open:
+        raise DefinitionError(
+            "\n".join(f"{'; '.join(group.where)}: {group.sentence} ({group.line} ...)" for group in judgement.open)
+        )
+
+
+def changed(before: str, after: str, environment: Environment) -> tuple[str, bool]:
+    """What an environment's tree changes from one commit to another, as Markdown, and whether all of it is harmless.
+
+    What the commits between the two acknowledge is.
+    """
+    old, new = (_objects(files_of(commit)) for commit in (before, after))
+    page, judgement = _reviewed(old, new, {environment.path: environment.name}, acknowledged(before, after), None)
+    return "\n".join(page), not judgement.open
+
+
+def _reviewed(
+    before: Objects, after: Objects, names: Mapping[str, str], accepted: Sequence[Acceptance], file: str | None
+) -> tuple[Iterator[str], Judgement]:
+    """The page about the trees with these names, and what of them is to be acknowledged."""
     definitions = _crds()
     judgement = judge(
         {name: hazards(before.get(tree, []), after.get(tree, []), definitions) for tree, name in names.items()},
-        acceptances(commit, text),
+        accepted,
     )
     changes = {
         name: compare_objects(before.get(tree, []), after.get(tree, []), (tree, tree)) for tree, name in names.items()
     }
     going = {name: deleted(before.get(tree, []), after.get(tree, [])) for tree, name in names.items()}
-    click.echo("\n".join(_page(changes, judgement, going)))
-    if judgement.open:
-        raise DefinitionError(
-            "\n".join(f"{'; '.join(group.where)}: {group.sentence} ({group.line} ...)" for group in judgement.open)
-        )
+    return _page(changes, judgement, going, file), judgement
 
 
 def _crds() -> list[Document]:
@@ -63,9 +95,8 @@ def _crds() -> list[Document]:
     return [document for text in texts if "oldSelf" in text for document in load(text)]
 
 
-def _objects(files: Files) -> dict[str, list[Object]]:
-    """The objects of every environment's tree, by the environment's folder."""
-    found: dict[str, list[Object]] = {}
+def _objects(files: Files) -> Objects:
+    found: Objects = {}
     for path, text in files.items():
         listing = files.get(str(PurePosixPath(path).with_name(KUSTOMIZATION_FILE)))
         kustomization = load(listing)[0] if listing else {}
@@ -89,7 +120,10 @@ def _is_object(document: Any) -> bool:
 
 
 def _page(
-    changes: dict[str, list[ObjectChange]], judgement: Judgement, going: dict[str, list[Object]]
+    changes: Mapping[str, list[ObjectChange]],
+    judgement: Judgement,
+    going: Mapping[str, list[Object]],
+    file: str | None,
 ) -> Iterator[str]:
     yield "## What this changes in the clusters"
     yield ""
@@ -99,7 +133,7 @@ def _page(
         number = counts(found)
         open_ = sum(environment == name for group in judgement.open for environment, _ in group.places)
         yield f"| {name} | {' | '.join(str(number[change]) for change in Change)} | {open_} |"
-    yield from hazards_as_markdown(judgement, ACCEPTED_FILE)
+    yield from hazards_as_markdown(judgement, file)
     if any(going.values()):
         lines = where((name, item, "") for name, items in going.items() for item in items)
         yield from ("", "**Flux would delete**", "", *(f"- {line}" for line in lines))

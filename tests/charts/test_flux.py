@@ -32,9 +32,10 @@ def test_its_folder_has_the_files_that_flux_itself_expects(environment: Environm
     }
 
 
-def test_the_source_is_the_environments_repository_and_branch(environment: Environment) -> None:
+def test_the_source_is_the_environments_repository_and_its_branch_or_tags(environment: Environment) -> None:
     spec = the(folder(environment), "GitRepository", SYNC_NAME)["spec"]
-    assert (spec["url"], spec["ref"]) == (environment.git_url, {"branch": environment.git_branch})
+    followed = {"semver": f"{environment.tags.line}.x"} if environment.tags else {"branch": environment.git_branch}
+    assert (spec["url"], spec["ref"]) == (environment.git_url, followed)
     assert spec["secretRef"] == {"name": SYNC_NAME}
 
 

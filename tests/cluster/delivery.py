@@ -2,6 +2,7 @@
 
 import base64
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS, SYNC_NAME
+from facts.environments import Tags
+from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS, SYNC_FILE, SYNC_NAME
 from facts.provided import AGE_KEY, KEEP
-from scripts import options
-from scripts.cluster import secrets
-from scripts.gate.node.cluster import Cluster, applied, ready
+from scripts import options, programs
+from scripts.cluster import promotion, secrets
+from scripts.definition import committed
+from scripts.gate.node.cluster import RECONCILE, Cluster, applied, ready
+from scripts.gate.node.git_server import ALONE, AUTHOR
 from scripts.gate.tools import SOPS, tool
 from synth import ToolError
 from synth.encrypted import EncryptedFile
@@ -183,13 +187,13 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
     values = {"mail": "007", "token": "first line\nsecond: line\n"}
     folder, desk = cluster.tree / "apps" / name, at_the_cluster(cluster, tmp_path)
     keys = [tmp_path / f"{owner}.agekey" for owner in ("cluster", "safe")]
-    recipients = tuple(commanded(desk, "keygen", str(key)).split()[0] for key in keys)
+    recipients = tuple(commanded(desk, "secrets", "keygen", str(key)).split()[0] for key in keys)
     known = replace(cluster.environment, age_recipients=recipients)
     monkeypatch.setattr(options, "ENVIRONMENTS", (known,))
     file = EncryptedFile(name, "proof", tuple(values), recipients, known.name)
     monkeypatch.setattr(secrets, "ROOT", cluster.git.work)
     monkeypatch.setattr(secrets, "_wanted", lambda _: {f"{folder.relative_to(cluster.git.work)}/secret.yaml": file})
-    commanded(desk, "set", name, file.name, f"--env={known.name}", answer=yaml.safe_dump(values))
+    commanded(desk, "secrets", "set", name, file.name, f"--env={known.name}", answer=yaml.safe_dump(values))
     rewritten(folder / "kustomization.yaml", lambda content: content["resources"].append("secret.yaml"))
     decryption = {"provider": "sops", "secretRef": {"name": AGE_KEY.name}}
     flux = cluster.tree / FLUX_FOLDER / f"{name}.yaml"
@@ -198,7 +202,7 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
     secret = file.manifest(values)
     assert AGE_KEY.name in said(cluster, name)
     assert not exists(cluster, secret)
-    commanded(desk, "install", f"--key-file={keys[0]}", f"--env={known.name}")
+    commanded(desk, "secrets", "install", f"--key-file={keys[0]}", f"--env={known.name}")
     try:
         cluster.reconcile(name)
         cluster.wait_applied(revision, SECONDS)
@@ -206,6 +210,53 @@ def test_a_secret_in_git_is_decrypted_with_the_clusters_key(
         assert {key: base64.b64decode(value).decode() for key, value in found.items()} == values
     finally:
         cluster.node.kubectl("delete", "secret", AGE_KEY.name, f"--namespace={AGE_KEY.namespace}")
+
+
+LINE = 77
+"""A line of tags that no cluster follows."""
+
+
+def test_a_cluster_that_follows_tags_gets_what_is_promoted_and_goes_back(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `./gw promote`, which asks the cluster, and `./gw rollback`. What is on the branch alone does not come.
+
+    The second tag is made as by another cluster's promotion: this one cannot run first what it is promoted to.
+    """
+    desk, work, before = at_the_cluster(cluster, tmp_path), cluster.git.work, cluster.git.revision
+    known = replace(cluster.environment, tags=Tags(line=LINE, soak_hours=0))
+    monkeypatch.setattr(options, "ENVIRONMENTS", (known,))
+    for module in (programs, committed, promotion):
+        monkeypatch.setattr(module, "ROOT", work)
+    (service, *_) = apps(cluster, "Service")
+
+    def labelled(value: str) -> None:
+        edited(cluster, "Service", lambda it: it["metadata"].setdefault("labels", {}).update(proof=value))
+
+    def arrives(tag: str, value: str) -> None:
+        commit = subprocess.check_output(["git", "-C", work, "rev-list", "-1", tag], text=True)  # noqa: S607
+        cluster.reconcile()
+        cluster.wait_applied(f"{tag}@sha1:{commit.strip()}", SECONDS)
+        assert live(cluster, service)["metadata"]["labels"]["proof"] == value
+
+    sync = cluster.tree / FLUX_FOLDER / SYNC_FILE
+    rewritten(sync, lambda it: it["spec"].update(ref={"semver": f"{LINE}.x"}), "GitRepository")
+    labelled("first")
+    cluster.wait_applied(cluster.publish("It follows tags, of which there are none"), SECONDS)
+    try:
+        commanded(desk, "promote", f"--from={known.name}", f"--to={known.name}")
+        arrives(f"v{LINE}.0.0", "first")
+        labelled("second")
+        cluster.publish("Nobody has promoted this")
+        assert fetched(cluster).startswith(f"v{LINE}.0.0@")
+        cluster.git.tag(LINE)
+        arrives(f"v{LINE}.1.0", "second")
+        commanded(desk, "rollback", f"--env={known.name}")
+        arrives(f"v{LINE}.1.1", "first")
+    finally:
+        cluster.git.revert_to(before)
+        cluster.git.tag(LINE)
+        cluster.reconcile()
 
 
 def test_a_certificate_that_never_comes_is_said_and_holds_nothing_back(cluster: Cluster) -> None:
@@ -419,10 +470,20 @@ def at_the_cluster(cluster: Cluster, folder: Path) -> Desk:
 
 
 def commanded(desk: Desk, *arguments: str, answer: str = "") -> str:
-    """What `./gw secrets` says."""
-    ended = desk.run("secrets", *arguments, answer=answer)
+    """What a command of `./gw` says."""
+    ended = desk.run(*arguments, answer=answer, **ALONE, **AUTHOR)
     assert ended.code == 0, ended.err
     return ended.out
+
+
+def fetched(cluster: Cluster) -> str:
+    """The revision that Flux has, once it has looked at Git again."""
+    one = (f"--namespace={SYNC_NAME}", "gitrepositories.source.toolkit.fluxcd.io", SYNC_NAME)
+    cluster.reconcile()
+    wanted = cluster.node.get(*one)["metadata"]["annotations"][RECONCILE]
+    handled = lambda: cluster.node.get(*one)["status"].get("lastHandledReconcileAt") == wanted  # noqa: E731
+    cluster.node.wait("Flux has looked at Git", handled, SECONDS)
+    return str(cluster.node.get(*one)["status"]["artifact"]["revision"])
 
 
 def refusal(cluster: Cluster, item: Document) -> str:

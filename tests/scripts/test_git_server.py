@@ -72,6 +72,17 @@ def test_a_clone_may_be_one_without_history(clone: Path, tmp_path: Path, node: S
     assert published(server, "new") == "new\n"
 
 
+def test_for_a_cluster_that_follows_tags_every_commit_has_one(clone: Path, tmp_path: Path, node: Starts) -> None:
+    server = GitServer(tmp_path / "git", URL, "main", line=4)
+    server.serve(clone, cast(Node, node))
+    first = server.revision
+    (server.work / "new").write_text("new\n")
+    second = server.commit("Change")
+    third = server.revert_to(first)
+    assert [revision.partition("@")[0] for revision in (first, second, third)] == ["v4.0.0", "v4.1.0", "v4.2.0"]
+    assert git(tmp_path / "git" / "repository.git", "tag", "--points-at", second.rpartition(":")[2]) == "v4.1.0\n"
+
+
 def test_a_change_is_published_and_can_be_taken_back(server: GitServer, clone: Path) -> None:
     first = server.revision
     (server.work / "file").write_text("changed\n")

@@ -145,7 +145,8 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
         ToolError: something does not come up; with the first cause that can be found.
     """
     node = Node(programs.kubernetes(environment).make(), logs)
-    git = GitServer(FOLDER / "git", environment.git_url, environment.git_branch)
+    line = environment.tags.line if environment.tags else None
+    git = GitServer(FOLDER / "git", environment.git_url, environment.git_branch, line)
     (FOLDER / "images").mkdir()
     registry = Registry(FOLDER / "images")
     with registry.serving("127.0.0.1", REGISTRY_PORT), node.running():

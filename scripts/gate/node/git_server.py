@@ -23,11 +23,15 @@ ALONE = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
 
 @dataclass(frozen=True)
 class GitServer:
-    """The repository at `url`, whose `branch` is what is committed in a clone; a test makes its changes in `work`."""
+    """The repository at `url`, whose `branch` is what is committed in a clone; a test makes its changes in `work`.
+
+    For a cluster that follows tags `line` is their first number: then every commit gets the next one.
+    """
 
     folder: Path
     url: str
     branch: str
+    line: int | None = None
 
     @property
     def host(self) -> str:
@@ -55,6 +59,7 @@ class GitServer:
         # And it may be another user's.
         self._git("-C", clone, "push", "--quiet", self._repository, f"HEAD:refs/heads/{self.branch}", trusted=True)
         self._git("clone", "--quiet", "--branch", self.branch, self._repository, self.work)
+        self.tag(self.line)
         for name in ("host", "deploy"):
             self._run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", self.folder / name)
         serve = self.folder / "serve"
@@ -98,11 +103,25 @@ PidFile none
 
     @property
     def revision(self) -> str:
-        """The revision of what is committed, as Flux names it: `main@sha1:...`."""
-        return f"{self.branch}@sha1:{self._git('-C', self.work, 'rev-parse', 'HEAD').strip()}"
+        """The revision of what is committed, as Flux names it: `main@sha1:...`, or by its highest tag."""
+        tags = self._tags("--points-at=HEAD") if self.line is not None else []
+        return f"{tags[0] if tags else self.branch}@sha1:{self._git('-C', self.work, 'rev-parse', 'HEAD').strip()}"
+
+    def tag(self, line: int | None) -> None:
+        """Give what is committed the next tag of a line."""
+        if line is not None:
+            taken = self._tags("--list", f"v{line}.*")
+            tag = f"v{line}.{int(taken[0].split('.')[1]) + 1 if taken else 0}.0"
+            self._git("-C", self.work, "tag", "--annotate", "--message=For the tests", tag)
+            self._git("-C", self.work, "push", "--quiet", "origin", f"refs/tags/{tag}")
+
+    def _tags(self, *which: str) -> list[str]:
+        """Tags, the highest first."""
+        return self._git("-C", self.work, "tag", "--sort=-version:refname", *which).split()
 
     def _published(self) -> str:
         self._git("-C", self.work, "push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}")
+        self.tag(self.line)
         return self.revision
 
     def secret(self, name: str, namespace: str) -> Document:

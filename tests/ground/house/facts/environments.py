@@ -5,10 +5,11 @@ from facts.what_an_environment_is import (
     K3D,
     Acme,
     Environment,
+    Tags,
     Tier,
 )
 
-__all__ = ["ENVIRONMENTS", "EXAMPLE", "K3D", "LOCAL", "PRODUCTION", "STAGING", "Acme", "Environment", "Tier"]
+__all__ = ["ENVIRONMENTS", "EXAMPLE", "K3D", "LOCAL", "PRODUCTION", "STAGING", "Acme", "Environment", "Tags", "Tier"]
 
 DOMAIN = "graphwiki.example.com"
 GIT_URL = "ssh://git@git.example.com/graphwiki/platform.git"
@@ -55,6 +56,7 @@ PRODUCTION = Environment(
     domain=DOMAIN,
     git_url=GIT_URL,
     git_branch="main",
+    tags=Tags(line=1, soak_hours=24),
     tier=Tier.FULL,
     registry=REGISTRY,
     digests=True,
