@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.__main__ import cli
 from scripts.gate.judges import JUDGES
 from synth import ROOT
 from tests.stand_ins import StandIns, fails, says
@@ -510,7 +511,8 @@ def test_the_page_links_to_what_is_there() -> None:
 def test_the_page_names_commands_that_are_there() -> None:
     assert set(re.findall(r"`make ([\w-]+)`", PAGE)) <= TARGETS
     named = re.findall(r"\./gw ([a-z][\w ./-]*[\w/])", PAGE)
-    assert {line.split()[0] for line in named} == {"up", "review", "release", "promote", "image"}
+    assert named
+    assert {line.split()[0] for line in named} <= cli.commands.keys()
 
 
 def test_the_page_names_inputs_that_the_workflow_has() -> None:

@@ -37,13 +37,16 @@ class Version(NamedTuple):
         return f"v{self.line}.{self.promotion}.{self.rollback}"
 
 
+would = click.option("--dry-run", "show", is_flag=True, help="Show what would change, and change nothing.")
+
+
 @click.command()
 @click.argument("app", required=False, shell_complete=complete_app)
 @options.environment_named("--from", "source")
 @options.environment_named("--to", "target")
-@options.dry_run
+@would
 @options.yes
-def promote(app: str | None, source: Environment, target: Environment, dry_run: bool, yes: bool) -> None:
+def promote(app: str | None, source: Environment, target: Environment, show: bool, yes: bool) -> None:
     """Let an environment run what another one runs: with an APP its image, without one the whole repository.
 
     The image of an APP is written into images.yaml, with its tag and digest, and deploy/ is compiled: to be committed.
@@ -54,7 +57,7 @@ def promote(app: str | None, source: Environment, target: Environment, dry_run: 
     Example: ./gw promote --from staging --to production
     """
     if app:
-        carry_over(app, source, target, dry_run=dry_run)
+        carry_over(app, source, target, dry_run=show)
         return
     tags = _tags(target, "name the APP whose image it is to run")
     commit, since = _applied(source)
@@ -81,14 +84,14 @@ def promote(app: str | None, source: Environment, target: Environment, dry_run: 
         )
     version = Version(tags.line, max(past).promotion + 1 if past else 0, 0)
     why = f"{target.name}: what {source.name} has run for {_shown(soaked)}"
-    _tag(target, version, commit, now, why, dry_run=dry_run, yes=yes)
+    _tag(target, version, commit, now, why, show=show, yes=yes)
 
 
 @click.command()
 @options.environment_named("--env", "environment")
-@options.dry_run
+@would
 @options.yes
-def rollback(environment: Environment, dry_run: bool, yes: bool) -> None:
+def rollback(environment: Environment, show: bool, yes: bool) -> None:
     """Let an environment that follows tags run again what it ran before: the earlier commit gets the next tag.
 
     Once more, it goes back one promotion further. What the clusters hold, volumes and what is in them, stays as it is.
@@ -109,7 +112,7 @@ def rollback(environment: Environment, dry_run: bool, yes: bool) -> None:
     last = max(past)
     version = Version(tags.line, last.promotion, last.rollback + 1)
     why = f"{environment.name}: back from {last.tag}"
-    _tag(environment, version, earlier[-1], order[-1], why, dry_run=dry_run, yes=yes)
+    _tag(environment, version, earlier[-1], order[-1], why, show=show, yes=yes)
 
 
 def need_tag(programs: Programs, environment: Environment) -> None:
@@ -208,16 +211,14 @@ def _is_within(commit: str, other: str) -> bool:
     return Programs().answers("git", "-C", ROOT, "merge-base", "--is-ancestor", commit, other)
 
 
-def _tag(
-    environment: Environment, version: Version, commit: str, now: str, why: str, *, dry_run: bool, yes: bool
-) -> None:
+def _tag(environment: Environment, version: Version, commit: str, now: str, why: str, *, show: bool, yes: bool) -> None:
     """Show what a cluster would get, and let it have it."""
     if now:
         page, is_harmless = changed(now, commit, environment)
         click.echo(page)
-        if not (is_harmless or yes or dry_run):
+        if not (is_harmless or yes or show):
             options.ask(f"Does {environment.name} get this all the same?")
-    programs = Programs(dry_run)
+    programs = Programs(show)
     programs.run("git", "tag", "--annotate", "--message", why, version.tag, commit)
     try:
         programs.run(
@@ -227,7 +228,7 @@ def _tag(
     except ToolError:
         Programs().run("git", "tag", "--delete", version.tag)
         raise
-    if not dry_run:
+    if not show:
         click.echo(
             f"{environment.name} gets {commit[:SHORT]} as {version.tag}: `./gw flux status --env {environment.name}` "
             "says when it has it",

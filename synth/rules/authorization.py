@@ -168,6 +168,17 @@ def _checks_tokens(cluster: Cluster, policy: Object) -> Iterator[bool]:
             yield selected_labels(item.spec.get("selector")).items() <= labels.items()
 
 
+def keys_of_tokens_are_fetched_safely(cluster: Cluster) -> Iterator[Violation]:
+    """Who can answer in place of the issuer signs whatever token he likes."""
+    for item in cluster.of("RequestAuthentication"):
+        for rule in item.spec.get("jwtRules") or []:
+            if str(rule.get("jwksUri", "")).startswith("http://"):
+                yield Violation(
+                    item,
+                    f"fetches the keys of {rule.get('issuer')} from {rule['jwksUri']}, unencrypted: write https://",
+                )
+
+
 def _asks_for_a_token(policy: Object) -> Iterator[str]:
     """By what a policy asks for a token, which no request has where nothing looks at it: a DENY too is then for none.
 
@@ -399,6 +410,7 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
 
 RULES: tuple[Rule, ...] = (
     authorization_policies_name_what_exists,
+    keys_of_tokens_are_fetched_safely,
     authorization_policies_can_match,
     addresses_are_those_of_callers,
     authorization_policies_name_ports_of_pods,

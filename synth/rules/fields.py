@@ -78,6 +78,7 @@ def check_fields(subject: Object) -> Iterator[str]:
     document = subject.document
     yield from _check_name(subject)
     if subject.kind == "CustomResourceDefinition":
+        yield from _check_definition(subject)
         return
     mappings = list(_mappings(document, ""))
     for path, mapping in mappings:
@@ -100,6 +101,16 @@ def check_fields(subject: Object) -> Iterator[str]:
     if containers(document):
         yield from check_containers(document)
         yield from check_pods(document)
+
+
+def _check_definition(subject: Object) -> Iterator[str]:
+    """https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/."""
+    group, plural = subject.spec.get("group"), (subject.spec.get("names") or {}).get("plural")
+    if group and plural and subject.name != f"{plural}.{group}":
+        yield f"defines {plural} of group {group}, and a definition is called after both: {plural}.{group}"
+    kept = [version.get("name") for version in subject.spec.get("versions") or [] if version.get("storage") is True]
+    if "versions" in subject.spec and len(kept) != 1:
+        yield f"keeps objects in {len(kept)} of its versions: write storage true in one, and false in all others"
 
 
 def _check_name(subject: Object) -> Iterator[str]:
@@ -220,6 +231,11 @@ def _check_priority(subject: Object) -> Iterator[str]:
     value = subject.document.get("value", 0)
     if subject.kind != "PriorityClass":
         return
+    if subject.document.get("globalDefault") is True:
+        yield (
+            "is the globalDefault, the priority of every pod of the cluster that names none, the gateway's and "
+            "cert-manager's too: leave that out, and name it where it is meant"
+        )
     if value > HIGHEST_PRIORITY:
         yield f"has the value {value}: above {HIGHEST_PRIORITY} are the cluster's own classes"
     elif value < LEAST_WITH_A_NODE:

@@ -99,7 +99,26 @@ def gateways_lead_somewhere(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def nothing_comes_in_by_another_way(cluster: Cluster) -> Iterator[Violation]:
+    """An Ingress goes past the Gateway: past its certificates, the redirect to HTTPS, and what routes take away."""
+    for item in cluster.of("Ingress"):
+        name = item.spec.get("ingressClassName")
+        if name and cluster.find("IngressClass", "", name):
+            yield Violation(
+                item,
+                "leads from the ingress gateway to a Service without the Gateway's certificates and its redirect to "
+                "HTTPS: give the app's WebApp a host instead",
+            )
+        else:
+            yield Violation(
+                item,
+                f"is of IngressClass {name or 'none'}, {cluster.unknown('IngressClass', '')}, so that nobody serves "
+                "it: give the app's WebApp a host instead",
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    nothing_comes_in_by_another_way,
     servers_are_whole,
     gateways_list_the_routes,
     gateways_lead_somewhere,

@@ -22,9 +22,13 @@ def nothing_provided_is_defined(cluster: Cluster) -> Iterator[Violation]:
     """Two owners of an object undo each other's work; an app in another's namespace puts its policies on that one."""
     provided = {(given.kind, given.namespace, given.name): given for given in cluster.provided}
     for item in cluster.objects:
+        if by := PUT_EVERYWHERE.get((item.kind, item.name)):
+            yield Violation(item, f"belongs to {by}, which puts it into every namespace: choose another name")
         if given := provided.get((item.kind, item.namespace, item.name)):
             yield Violation(item, f"belongs to {given.by}, which brings it: choose another name or namespace")
 
+
+PUT_EVERYWHERE = {("ConfigMap", "kube-root-ca.crt"): "Kubernetes", ("ConfigMap", "istio-ca-root-cert"): "istiod"}
 
 RULES: tuple[Rule, ...] = (
     identities_are_unique,

@@ -57,6 +57,11 @@ def entries_are_whole(cluster: Cluster) -> Iterator[Violation]:
 def _problems(spec: Document) -> Iterator[str]:
     resolution, hosts = spec.get("resolution", "NONE"), spec.get("hosts") or []
     by_name = resolution in ("DNS", "DNS_ROUND_ROBIN")
+    if spec.get("location") == "MESH_INTERNAL" and not (spec.get("workloadSelector") or spec.get("endpoints")):
+        yield (
+            "is MESH_INTERNAL without pods or endpoints, so that callers speak the mesh's mutual TLS to somebody who "
+            "has no proxy: write MESH_EXTERNAL"
+        )
     if not hosts or "*" in hosts:
         yield "is for no host in particular: name it in hosts"
     for host in hosts if by_name and not spec.get("endpoints") else ():

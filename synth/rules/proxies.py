@@ -188,7 +188,25 @@ def _ports_of_services(cluster: Cluster, workload: Object) -> list[int]:
     return [port["port"] for service in _services(cluster, workload) for port in service.spec.get("ports") or []]
 
 
+def filters_find_their_proxies(cluster: Cluster) -> Iterator[Violation]:
+    """https://istio.io/latest/docs/reference/config/networking/envoy-filter/ says which proxies a filter is for."""
+    for item in cluster.of("EnvoyFilter"):
+        contexts = {(patch.get("match") or {}).get("context", "ANY") for patch in item.spec.get("configPatches") or []}
+        gateways = [
+            pod for pod in cluster.provided if pod.kind == "Pod" and pod.namespace == item.namespace and pod.labels
+        ]
+        if not contexts:
+            yield Violation(item, "has no configPatches, and so changes nothing: write them, or drop it")
+        elif contexts == {"GATEWAY"} and not gateways:
+            yield Violation(
+                item,
+                f"is for gateways of namespace {item.namespace}, which has none: put it into that of the gateway, or "
+                "write the context SIDECAR_INBOUND",
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    filters_find_their_proxies,
     what_is_said_to_the_proxy_can_be_read,
     what_is_said_to_the_proxy_is_said_on_pods,
     requests_pass_the_proxy,

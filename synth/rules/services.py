@@ -179,10 +179,40 @@ def _offered(service: Object | Provided) -> list[str | int]:
     return [*(port["port"] for port in ports), *(port["name"] for port in ports if port.get("name"))]
 
 
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def webhooks_are_answered(cluster: Cluster) -> Iterator[Violation]:
+    """What nobody answers for is refused, or let through unseen; if that is everything, the cluster stands still.
+
+    https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
+    """
+    for item in (item for kind in WEBHOOKS for item in cluster.of(kind)):
+        for webhook in item.document.get("webhooks") or []:
+            name, client = webhook.get("name"), webhook.get("clientConfig") or {}
+            service = client.get("service")
+            if service and not cluster.find("Service", service.get("namespace", ""), service.get("name", "")):
+                where = service.get("namespace", "")
+                yield Violation(
+                    item,
+                    f"has webhook {name} asked of Service {service.get('name')} in namespace {where}, "
+                    f"{cluster.unknown('Service', where)}",
+                )
+            everything = any("*" in (rule.get("resources") or []) for rule in webhook.get("rules") or [])
+            narrowed = webhook.get("namespaceSelector") or webhook.get("objectSelector")
+            if everything and not narrowed and webhook.get("failurePolicy", "Fail") == "Fail":
+                yield Violation(
+                    item,
+                    f"has webhook {name} asked of everything in every namespace, so that nothing can be changed while "
+                    "nobody answers, its own pods neither: name its resources, or the namespaces in namespaceSelector",
+                )
+
+
 RULES: tuple[Rule, ...] = (
     services_reach_one_workload,
     services_lead_to_pods_that_serve,
     who_names_a_service_finds_it,
     ports_say_what_is_spoken,
     ports_of_others_speak_no_http,
+    webhooks_are_answered,
 )

@@ -5,14 +5,19 @@ https://github.com/kubernetes/kubernetes.
 """
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 from synth.manifest import Document
+from synth.names import SUBDOMAIN
 from synth.pods import containers, pod_spec
 from synth.tree import Object
 
 OWN_GROUPS = frozenset(
-    {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "scheduling.k8s.io", "storage.k8s.io"}
+    {
+        *("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io", "policy", "scheduling.k8s.io"),
+        "storage.k8s.io",
+    }
 )
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -97,6 +102,7 @@ def check_values(subject: Object, mappings: list[tuple[str, Document]]) -> Itera
             if least is not None and isinstance(given, int) and not isinstance(given, bool) and given < least:
                 yield f"has {_at(path, field)} {given}: it is {least} at least"
     yield from _check_kind(subject)
+    yield from _check_addresses(subject)
     yield from _check_data(subject)
     yield from _check_pod(subject.document)
 
@@ -173,12 +179,28 @@ def _check_service(spec: Document) -> Iterator[str]:
         yield "has a sessionAffinityConfig, which sessionAffinity ClientIP alone has: write that too, or leave it out"
     if kind == "ExternalName" and not spec.get("externalName"):
         yield "is of type ExternalName and has no externalName: write the host that it stands for"
+    elif kind == "ExternalName" and not SUBDOMAIN.fullmatch(str(spec["externalName"]).removesuffix(".")):
+        yield f"stands for {spec['externalName']!r}, which is no host: write its name alone, as in db.example.org"
     if len(ports) > 1 and not all(port.get("name") for port in ports):
         yield "has several ports, one of them without a name: name each"
     for what in ("name", "port"):
         values = [(port.get(what), port.get("protocol", "TCP") if what == "port" else "") for port in ports]
         for value, protocol in sorted({item for item in values if item[0] and values.count(item) > 1}, key=str):
             yield f"has two ports with the {what} {value}{f'/{protocol}' if protocol else ''}: give each its own"
+
+
+def _check_addresses(subject: Object) -> Iterator[str]:
+    """Whom an Endpoints or an EndpointSlice sends requests to: a place that every node has of its own is nobody."""
+    listed = subject.document.get("subsets" if subject.kind == "Endpoints" else "endpoints") or []
+    for entry in listed if subject.kind in ("Endpoints", "EndpointSlice") else ():
+        for address in entry.get("addresses") or []:
+            text = str(address.get("ip") if isinstance(address, dict) else address)
+            try:
+                found = ip_address(text)
+            except ValueError:
+                continue
+            if found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified:
+                yield f"leads to {text}, which the API server refuses: write the address that others reach it at"
 
 
 def _check_data(subject: Object) -> Iterator[str]:

@@ -174,7 +174,7 @@ def its_namespace_is_in_the_mesh_and_demands_the_restricted_standard(app: Deploy
     assert namespace["labels"]["istio-injection"] == "enabled"
     for mode in ("enforce", "audit", "warn"):
         assert namespace["labels"][f"pod-security.kubernetes.io/{mode}"] == RESTRICTED
-    assert {d["metadata"]["namespace"] for d in app.objects if d["kind"] != "Namespace"} == {namespace["name"]}
+    assert {d["metadata"].get("namespace", namespace["name"]) for d in app.objects} == {namespace["name"]}
 
 
 def its_pods_meet_the_restricted_standard(app: Deployed) -> None:

@@ -89,14 +89,14 @@ def kustomization(commit: str, hours: float = HOURS + 1, ready: str = "True", **
     }
 
 
-def promote(target: Environment = TARGET, *, dry_run: bool = False, yes: bool = False) -> None:
+def promote(target: Environment = TARGET, *, show: bool = False, yes: bool = False) -> None:
     assert promotion.promote.callback
-    promotion.promote.callback(app=None, source=SOURCE, target=target, dry_run=dry_run, yes=yes)
+    promotion.promote.callback(app=None, source=SOURCE, target=target, show=show, yes=yes)
 
 
 def rollback(environment: Environment = TARGET) -> None:
     assert promotion.rollback.callback
-    promotion.rollback.callback(environment=environment, dry_run=False, yes=False)
+    promotion.rollback.callback(environment=environment, show=False, yes=False)
 
 
 def promoted(repository: Repository, *commits: str) -> None:
@@ -266,7 +266,7 @@ def test_what_was_acknowledged_on_the_way_is_not_asked(
 
 def test_a_dry_run_tags_nothing(repository: Repository) -> None:
     repository.runs(kustomization(repository.commit()))
-    promote(dry_run=True)
+    promote(show=True)
     assert repository.tags() == {}
     assert repository.git("tag") == ""
 
