@@ -53,7 +53,7 @@ class GitServer:
             ToolError: git or sshd fails.
         """
         self.folder.mkdir(mode=0o755)
-        self._git("init", "--quiet", "--bare", self._repository)
+        self._git("init", "--quiet", "--bare", f"--initial-branch={self.branch}", self._repository)
         # The clone may have no more than its last commit.
         self._git("-C", self._repository, "config", "receive.shallowUpdate", "true")
         # And it may be another user's.
@@ -97,9 +97,10 @@ PidFile none
         return self._published()
 
     def revert_to(self, revision: str) -> str:
-        """Publish a commit that has everything as it was at an earlier revision; the new revision."""
+        """Publish a commit that has everything as it was at an earlier revision, be it as now; the new revision."""
         self._git("-C", self.work, "read-tree", "-u", "--reset", revision.rpartition(":")[2])
-        return self.commit(f"Back to {revision}")
+        self._git("-C", self.work, "commit", "--quiet", "--allow-empty", "--message", f"Back to {revision}")
+        return self._published()
 
     @property
     def revision(self) -> str:
