@@ -8,7 +8,7 @@ an autoscaled app needs metrics-server. docs/environments.md says how a managed 
 
 from facts.environments import Environment
 from facts.layout import COMPONENTS_FILE, SYNC_NAME
-from synth.cluster import Provided
+from synth.cluster import SHARED, Provided
 
 ISTIO_SYSTEM = Provided("Namespace", "istio-system", by="Helm release istio-base")
 INGRESS_GATEWAY = Provided(
@@ -122,8 +122,10 @@ def provided(environment: Environment) -> tuple[Provided, ...]:
         found += [MONITORING, PROMETHEUS]
     if environment.age_recipients:
         found.append(AGE_KEY)
-    classes = {environment.storage_class, environment.shared_storage_class}
-    found += [Provided("StorageClass", name, by="the cluster") for name in sorted(filter(None, classes))]
+    shared = environment.shared_storage_class
+    for name in sorted(filter(None, {environment.storage_class, shared})):
+        labels = {SHARED: "true"} if name == shared else {}
+        found.append(Provided("StorageClass", name, by="the cluster", labels=labels))
     for label in environment.node_labels:
         key, _, value = label.partition("=")
         found.append(Provided("Node", label, by="the cluster", labels={key: value}))

@@ -31,13 +31,15 @@ REVISION = "istio.io/rev"
 """The label by which a namespace or a pod chooses one of several versions of Istio."""
 AMBIENT = "istio.io/dataplane-mode"
 """The label of a namespace whose pods share their node's proxy: https://istio.io/latest/docs/ambient/"""
+SHARED = "shared"
+"""What a StorageClass that is provided is labelled with, where its volumes are for several nodes at once."""
 
 
 @dataclass(frozen=True)
 class Provided:
     """An object that charts rely on and that something else puts into the cluster.
 
-    `labels` are those of the pods for kind Pod, and its own for kind Namespace; `ports` are the port numbers, for kind
+    `labels` are those of the pods for kind Pod, and its own for any other kind; `ports` are the port numbers, for kind
     Service; `by` says who brings it.
     """
 

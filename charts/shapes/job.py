@@ -7,11 +7,11 @@ from cdk8s_plus_27 import k8s
 from charts.shapes.app import App
 from charts.shapes.exemptions import as_annotations
 from charts.shapes.pod import Pod
-from charts.shapes.schedule import check_schedule, period
 from charts.shapes.workload import Workload
 from facts.provided import MADE_ANEW
 from synth.forms import formed, named, within
 from synth.names import LABEL
+from synth.schedule import check_schedule, period
 
 LONGEST_RUN = 3600
 """How many seconds a run may take that says nothing."""

@@ -385,10 +385,38 @@ def pods_in_the_mesh_say_who_may_call(cluster: Cluster) -> Iterator[Violation]:
     for service in cluster.of("Service"):
         selector = service.spec.get("selector")
         for item in cluster.selected(service.namespace, selector) if selector else ():
-            if cluster.has_sidecar(item) and not authorizations(cluster, item):
+            policies = authorizations(cluster, item)
+            if cluster.has_sidecar(item) and not any(map(_closes, policies)):
+                others = ", ".join(f"{policy} has action {policy.spec.get('action')}" for policy in policies)
                 yield Violation(
-                    item, "may be called by every pod in the mesh: say who may in an AuthorizationPolicy for its pods"
+                    item,
+                    f"may be called by every pod in the mesh{f', as {others}' if others else ''}: say who may in an "
+                    "AuthorizationPolicy for its pods, of action ALLOW",
                 )
+
+
+def _closes(policy: Object) -> bool:
+    """Whether a policy keeps out whom it does not name, or has somebody else say who comes in."""
+    action = policy.spec.get("action", "ALLOW")
+    refuses_others = any(field.startswith("not") for source in _sources(policy) for field in source)
+    return action in ("ALLOW", "CUSTOM") or (action == "DENY" and refuses_others)
+
+
+def policies_open_one_workload(cluster: Cluster) -> Iterator[Violation]:
+    """Who may call one app of a namespace may not therefore call what is beside it, a database say."""
+    serving: dict[str, dict[str, Object]] = {}
+    for service in cluster.of("Service"):
+        for item in cluster.selected(service.namespace, service.spec.get("selector") or {"": ""}):
+            serving.setdefault(item.namespace, {})[str(item)] = item
+    for policy in cluster.of("AuthorizationPolicy"):
+        own = serving.get(policy.namespace, {})
+        for_all = not any(policy.spec.get(field) for field in ("selector", "targetRef", "targetRefs"))
+        anything = any(not rule.get("to") for rule in policy.spec.get("rules") or [])
+        if for_all and anything and policy.spec.get("action", "ALLOW") == "ALLOW" and len(own) > 1:
+            yield Violation(
+                policy,
+                f"lets those whom it names call all of {', '.join(own)}: write the selector of the pods that are meant",
+            )
 
 
 def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]:
@@ -417,5 +445,6 @@ RULES: tuple[Rule, ...] = (
     routes_pass_authorization_policies,
     calls_pass_authorization_policies,
     pods_in_the_mesh_say_who_may_call,
+    policies_open_one_workload,
     policies_of_the_mesh_have_a_sidecar,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from synth.cluster import Cluster, Rule, Violation
 from synth.pods import pod_spec
 from synth.scale import scale
+from synth.schedule import check_schedule
 from synth.tree import Object
 
 
@@ -71,6 +72,27 @@ def jobs_run_once(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def runs_come_and_end(cluster: Cluster) -> Iterator[Violation]:
+    """When a CronJob runs, and that one run which hangs does not keep all later ones from it."""
+    for item in cluster.of("CronJob"):
+        line, zone = str(item.spec.get("schedule", "")), str(item.spec.get("timeZone", "Etc/UTC"))
+        try:
+            check_schedule(item.name, line, zone)
+        except ValueError as error:
+            yield Violation(item, str(error).removeprefix(f"{item.name} "))
+        job = (item.spec.get("jobTemplate") or {}).get("spec") or {}
+        if not job.get("activeDeadlineSeconds") and not pod_spec(item.document).get("activeDeadlineSeconds"):
+            then = "keeps all later ones from starting" if item.spec.get("concurrencyPolicy") == "Forbid" else "stays"
+            yield Violation(item, f"has a run that hangs, which {then}: say in activeDeadlineSeconds when one is ended")
+    for item in (*cluster.of("Job"), *cluster.of("CronJob")):
+        spec = item.spec if item.kind == "Job" else (item.spec.get("jobTemplate") or {}).get("spec") or {}
+        for field in ("backoffLimit", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+            if (number := spec.get(field) or item.spec.get(field) or 0) > MOST_RUNS:
+                yield Violation(item, f"has {field} {number}, that many pods for nothing: write {MOST_RUNS} at most")
+
+
+MOST_RUNS = 100
+
 ENDLESS = re.compile(
     r"\bwhile\s+(?:true|:|\[\s*1\s*\]|1)\s*;?\s*do\b|\bfor\s*\(\(\s*;\s*;\s*\)\)|\bsleep\s+inf(?:inity)?\b"
     r"|\btail\s+(?:-\S+\s+)*-[fF]\b"
@@ -97,4 +119,4 @@ def what_has_to_end_ends(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
-RULES: tuple[Rule, ...] = (nothing_stands_still, jobs_run_once, what_has_to_end_ends)
+RULES: tuple[Rule, ...] = (nothing_stands_still, jobs_run_once, runs_come_and_end, what_has_to_end_ends)

@@ -43,6 +43,11 @@ def check_pods(document: Document) -> Iterator[str]:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield f"shares the node's {field.removeprefix('host')}: leave {field} out"
+    if pod.get("shareProcessNamespace") is True:
+        yield (
+            "has its containers see and end each other's processes, and read what they were started with: leave "
+            "shareProcessNamespace out"
+        )
     if pod.get("automountServiceAccountToken") is not False:
         yield "mounts a token of its ServiceAccount: set automountServiceAccountToken to false"
     for volume in pod.get("volumes", []):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from synth.cluster import Cluster, Rule, Violation, shown
+from synth.cluster import SHARED, Cluster, Rule, Violation, shown
 from synth.manifest import Document
 from synth.pods import containers, pod_labels, pod_spec, references, selected_labels
 from synth.quantity import as_quantity
@@ -100,6 +100,35 @@ def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
                 f"wants StorageClass {name}, {cluster.unknown('StorageClass', '')}; those of a cluster are facts of "
                 "its environment, storage_class and shared_storage_class, in facts/environments.py",
             )
+
+
+def volumes_of_several_nodes_have_a_class_for_it(cluster: Cluster) -> Iterator[Violation]:
+    """Most classes make volumes that one node alone can mount; such a claim stays pending for ever."""
+    claims = [(item, item.spec) for item in cluster.of(CLAIM)]
+    claims += [
+        (item, claim.get("spec") or {})
+        for item in cluster.of("StatefulSet")
+        for claim in item.spec.get("volumeClaimTemplates") or []
+    ]
+    for item, spec in claims:
+        given = cluster.find("StorageClass", "", spec.get("storageClassName") or "")
+        shared = isinstance(given, Object) or (given is not None and given.labels.get(SHARED) == "true")
+        if "ReadWriteMany" in (spec.get("accessModes") or []) and not shared:
+            name = spec.get("storageClassName") or "the default one"
+            yield Violation(
+                item,
+                f"asks for a volume of several nodes, ReadWriteMany, of the class {name}, which is not known to make "
+                "any: write ReadWriteOnce, or the class that is shared_storage_class in facts/environments.py",
+            )
+
+
+def volumes_outlive_their_pods(cluster: Cluster) -> Iterator[Violation]:
+    """https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention."""
+    for item in cluster.of("StatefulSet"):
+        policy = item.spec.get("persistentVolumeClaimRetentionPolicy") or {}
+        for field, when in (("whenDeleted", "it is deleted or made anew"), ("whenScaled", "it has fewer pods")):
+            if policy.get(field) == "Delete":
+                yield Violation(item, f"loses its volumes, with all that is on them, when {when}: write {field} Retain")
 
 
 def volumes_have_one_pod(cluster: Cluster) -> Iterator[Violation]:
@@ -209,6 +238,8 @@ RULES: tuple[Rule, ...] = (
     claims_can_be_had,
     scratch_space_is_within_the_limit,
     claims_find_their_class,
+    volumes_of_several_nodes_have_a_class_for_it,
+    volumes_outlive_their_pods,
     claims_are_what_pods_make_of_them,
     volumes_have_one_pod,
     shared_volumes_are_on_one_node,

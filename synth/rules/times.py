@@ -11,6 +11,8 @@ from synth.tree import Object
 
 GRACE_PERIOD = 30
 """Seconds that a pod has to end, where it does not say how many."""
+LEAST_GRACE = 5
+"""Seconds that Istio's proxy takes to drain: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig."""
 SLEEP = re.compile(r"sleep\s+([0-9]+(?:\.[0-9]+)?)([smhd]?)\b")
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 PROGRESS = 600
@@ -35,8 +37,15 @@ FLUX = "toolkit.fluxcd.io"
 
 def check_times(subject: Object) -> Iterator[str]:
     """Which times of one object do not fit each other, each as the end of a sentence."""
+    grace = pod_spec(subject.document).get("terminationGracePeriodSeconds", GRACE_PERIOD)
+    ends = [told for container in containers(subject.document) for told in _check_end(container, grace)]
+    yield from ends
+    if not ends and 0 <= grace < LEAST_GRACE:
+        yield (
+            f"has its pods killed after {grace} seconds, while they and their proxy still answer: write "
+            f"terminationGracePeriodSeconds {LEAST_GRACE} or more"
+        )
     for container in containers(subject.document):
-        yield from _check_end(container, pod_spec(subject.document))
         yield from _check_begin(container)
         yield from _check_probes(container)
     match subject.kind:
@@ -124,8 +133,7 @@ def _long(duration: object) -> Decimal:
         return Decimal(0)
 
 
-def _check_end(container: Document, pod: Document) -> Iterator[str]:
-    grace = pod.get("terminationGracePeriodSeconds", GRACE_PERIOD)
+def _check_end(container: Document, grace: int) -> Iterator[str]:
     hook = (container.get("lifecycle") or {}).get("preStop") or {}
     slept = _slept(hook)
     if hook and 0 <= grace <= slept:

@@ -4,6 +4,7 @@ The schemas have neither; the API server refuses what is not so: pkg/apis/*/vali
 https://github.com/kubernetes/kubernetes.
 """
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -173,20 +174,27 @@ def _check_service(spec: Document) -> Iterator[str]:
                 f"has {field}, which is for a Service that is reached from outside the cluster: leave it out, the "
                 "ingress gateway is the way in"
             )
+    if spec.get("clusterIP", "None") not in ("", "None"):
+        yield f"names its own address, {spec['clusterIP']}, which the cluster gives: leave clusterIP out"
     if spec.get("externalIPs"):
         yield f"takes what is for {', '.join(map(str, spec['externalIPs']))} from every node: leave externalIPs out"
     if spec.get("sessionAffinityConfig") and spec.get("sessionAffinity") != "ClientIP":
         yield "has a sessionAffinityConfig, which sessionAffinity ClientIP alone has: write that too, or leave it out"
-    if kind == "ExternalName" and not spec.get("externalName"):
-        yield "is of type ExternalName and has no externalName: write the host that it stands for"
-    elif kind == "ExternalName" and not SUBDOMAIN.fullmatch(str(spec["externalName"]).removesuffix(".")):
-        yield f"stands for {spec['externalName']!r}, which is no host: write its name alone, as in db.example.org"
+    if kind == "ExternalName":
+        yield from _check_external_name(str(spec.get("externalName") or ""))
     if len(ports) > 1 and not all(port.get("name") for port in ports):
         yield "has several ports, one of them without a name: name each"
     for what in ("name", "port"):
         values = [(port.get(what), port.get("protocol", "TCP") if what == "port" else "") for port in ports]
         for value, protocol in sorted({item for item in values if item[0] and values.count(item) > 1}, key=str):
             yield f"has two ports with the {what} {value}{f'/{protocol}' if protocol else ''}: give each its own"
+
+
+def _check_external_name(host: str) -> Iterator[str]:
+    if not host:
+        yield "is of type ExternalName and has no externalName: write the host that it stands for"
+    elif not SUBDOMAIN.fullmatch(host.removesuffix(".")):
+        yield f"stands for {host!r}, which is no host: write its name alone, as in db.example.org"
 
 
 def _check_addresses(subject: Object) -> Iterator[str]:
@@ -223,12 +231,43 @@ MOST_DATA = 1024 * 1024
 """https://kubernetes.io/docs/concepts/configuration/configmap/#motivation"""
 
 
+MEDIUM = re.compile(r"Memory|HugePages(-\d+[KMG]i)?")
+"""Where an emptyDir is: https://kubernetes.io/docs/concepts/storage/volumes/#emptydir"""
+OF_THE_POD = re.compile(
+    r"metadata\.(name|namespace|uid|labels\['[^']+'\]|annotations\['[^']+'\])"
+    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?)"
+)
+OF_THE_CONTAINER = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-\d+[KMG]i)")
+"""What a variable may say of its own: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/"""
+
+
+def _check_own(container: Document) -> Iterator[str]:
+    for variable in container.get("env", []):
+        where = f"has container {container['name']} take variable {variable['name']} from"
+        source = variable.get("valueFrom") or {}
+        path, resource = (source.get("fieldRef") or {}).get("fieldPath"), source.get("resourceFieldRef") or {}
+        if path and not OF_THE_POD.fullmatch(path):
+            yield f"{where} {path}, which pods do not have: metadata.name, status.podIP and spec.nodeName are some"
+        if resource and not OF_THE_CONTAINER.fullmatch(str(resource.get("resource"))):
+            yield f"{where} {resource.get('resource')}, which containers do not have: limits.memory is one"
+
+
 def _check_pod(document: Document) -> Iterator[str]:
     pod = pod_spec(document)
+    used = [mount for container in containers(document) for mount in container.get("volumeMounts") or []]
+    used += [device for container in containers(document) for device in container.get("volumeDevices") or []]
+    mounted = {mount.get("name") for mount in used}
+    # One that is mounted by another name than it has is told of as that.
+    unknown = mounted - {volume["name"] for volume in pod.get("volumes", [])}
     for volume in pod.get("volumes", []):
         sources = sorted(volume.keys() - {"name"})
         if len(sources) > 1:
             yield f"has volume {volume['name']} with {' and '.join(sources)}: a volume has one source"
+        medium = (volume.get("emptyDir") or {}).get("medium") or ""
+        if medium and not MEDIUM.fullmatch(medium):
+            yield f"has volume {volume['name']} of medium {medium!r}: there are Memory, HugePages, or none for the disk"
+        if volume["name"] not in mounted and not unknown:
+            yield f"has volume {volume['name']}, which no container mounts: mount it, or leave it out"
     if pod.get("dnsPolicy") == "None" and not (pod.get("dnsConfig") or {}).get("nameservers"):
         yield "has dnsPolicy None and no nameservers in dnsConfig, so that its pods find no name: leave dnsPolicy out"
     if pod.get("ephemeralContainers"):
@@ -239,6 +278,7 @@ def _check_pod(document: Document) -> Iterator[str]:
         for variable in container.get("env", []):
             if variable.get("value") and variable.get("valueFrom"):
                 yield f"has container {container['name']} with value and valueFrom for {variable['name']}: keep one"
+        yield from _check_own(container)
         yield from _check_devices(container)
 
 

@@ -139,17 +139,17 @@ def test_what_a_chart_prints_is_shown(watch: Watch) -> None:
 
 @pytest.mark.slow
 def test_a_deleted_file_and_a_new_folder_are_seen(watch: Watch) -> None:
-    module = watch.root / "charts/shapes/schedule.py"
+    module = watch.root / "charts/shapes/replicas.py"
     text = module.read_text("utf-8")
     module.unlink()
-    assert "charts.shapes.schedule" in watch.shows()
+    assert "charts.shapes.replicas" in watch.shows()
     module.parent.joinpath("more").mkdir()
-    assert "charts.shapes.schedule" in watch.shows()
-    assert "charts.shapes.schedule" in watch.save("charts/shapes/more/schedule.py", text)
-    assert watch.save("charts/shapes/schedule.py", "from charts.shapes.more.schedule import *\n").endswith(
+    assert "charts.shapes.replicas" in watch.shows()
+    assert "charts.shapes.replicas" in watch.save("charts/shapes/more/replicas.py", text)
+    assert watch.save("charts/shapes/replicas.py", "from charts.shapes.more.replicas import *\n").endswith(
         " files unchanged\n"
     )
-    assert watch.save("charts/shapes/schedule.py", text).endswith(" files unchanged\n")
+    assert watch.save("charts/shapes/replicas.py", text).endswith(" files unchanged\n")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from synth.cluster import Cluster, Provided, Rule
+from synth.cluster import SHARED, Cluster, Provided, Rule
 from synth.manifest import Document, load
 from synth.tree import KUSTOMIZATION_VERSION, File, Tree
 
@@ -147,7 +147,9 @@ spec:
   prune: true
 """
 
+SHARED_CLASS = Provided("StorageClass", "shared", by="the cluster", labels={SHARED: "true"})
 PROVIDED = (
+    SHARED_CLASS,
     Provided("Namespace", "istio-system", by="Istio"),
     Provided("Namespace", "flux-system", by="Flux"),
     Provided("ServiceAccount", "kustomize-controller", by="Flux", namespace="flux-system"),
@@ -237,7 +239,9 @@ def unlimited() -> list[Document]:
 def scaled(replicas: int = 3) -> list[Document]:
     """The environment with several pods of the wiki: on a volume for all of them, spread, and with a budget."""
     documents = unlimited()
-    put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
+    claim = find(documents, "PersistentVolumeClaim")
+    put(claim, "spec/accessModes", ["ReadWriteMany"])
+    put(claim, "spec/storageClassName", SHARED_CLASS.name)
     wiki = find(documents, "Deployment")
     put(wiki, "spec/replicas", replicas)
     put(wiki, "spec/strategy", {"type": "RollingUpdate"})

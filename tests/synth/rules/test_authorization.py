@@ -153,7 +153,8 @@ def test_a_caller_may_be_provided() -> None:
 def test_pods_in_the_mesh_say_who_may_call() -> None:
     documents = with_sidecars(DNS, ISTIOD)[:-1]
     assert sentences(documents) == [
-        "Deployment wiki may be called by every pod in the mesh: say who may in an AuthorizationPolicy for its pods"
+        "Deployment wiki may be called by every pod in the mesh: say who may in an AuthorizationPolicy for its pods, "
+        "of action ALLOW"
     ]
     everywhere = istio("AuthorizationPolicy", rules=[GATEWAYS])
     assert sentences([*documents, everywhere]) == []
@@ -246,9 +247,20 @@ def test_a_policy_may_let_callers_in_in_many_ways(rules: list[Document]) -> None
     assert sentences(documents) == []
 
 
-def test_a_policy_that_denies_says_nothing_of_who_may() -> None:
+@pytest.mark.parametrize("action", ["DENY", "AUDIT"])
+def test_a_policy_that_lets_nobody_in_says_nothing_of_who_may(action: str) -> None:
     documents = with_sidecars(DNS, ISTIOD)
-    put(documents[-1], "spec", {"action": "DENY", "rules": [{"from": [{"source": {"namespaces": ["flux-system"]}}]}]})
+    put(documents[-1], "spec", {"action": action, "rules": [{"from": [{"source": {"namespaces": ["flux-system"]}}]}]})
+    assert sentences(documents) == [
+        f"Deployment wiki may be called by every pod in the mesh, as AuthorizationPolicy wiki has action {action}: say "
+        "who may in an AuthorizationPolicy for its pods, of action ALLOW"
+    ]
+
+
+def test_a_policy_that_denies_all_but_some_says_who_may() -> None:
+    documents = with_sidecars(DNS, ISTIOD)
+    others = {"source": {"notNamespaces": ["istio-system"]}}
+    put(documents[-1], "spec", {"action": "DENY", "rules": [{"from": [others]}]})
     assert sentences(documents) == []
 
 

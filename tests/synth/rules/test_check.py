@@ -7,7 +7,7 @@ import pytest
 from synth.cluster import Provided
 from synth.manifest import Document
 from synth.rules import check
-from tests.synth.objects import PROVIDED, autoscaled, budget, environment, find, put, tree
+from tests.synth.objects import PROVIDED, SHARED_CLASS, autoscaled, budget, environment, find, put, tree
 
 POD = "spec/template/spec"
 CONTAINER = f"{POD}/containers/0"
@@ -362,6 +362,7 @@ def test_an_optional_secret_may_be_missing() -> None:
 def test_a_volume_for_many_nodes_allows_replicas_and_rolling_updates() -> None:
     documents = environment()
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
+    put(find(documents, "PersistentVolumeClaim"), "spec/storageClassName", SHARED_CLASS.name)
     put(find(documents, "Deployment"), "spec/replicas", 3)
     put(find(documents, "Deployment"), "spec/strategy/type", "RollingUpdate")
     put(find(documents, "Deployment"), f"{POD}/topologySpreadConstraints", [{"topologyKey": "kubernetes.io/hostname"}])
@@ -427,13 +428,13 @@ def test_a_claim_finds_its_storage_class() -> None:
     standard = Provided("StorageClass", "standard", by="somebody")
     assert violations(documents) == [
         "wiki: PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; "
-        "there are none; those of a cluster are facts of its environment, storage_class and shared_storage_class, "
+        "there are shared; those of a cluster are facts of its environment, storage_class and shared_storage_class, "
         "in facts/environments.py (charts/wiki.py)"
     ]
     assert violations(documents, standard) == [
         "wiki: PersistentVolumeClaim pages wants StorageClass fast, which is neither made here nor provided; "
-        "there are standard; those of a cluster are facts of its environment, storage_class and shared_storage_class, "
-        "in facts/environments.py (charts/wiki.py)"
+        "there are shared, standard; those of a cluster are facts of its environment, storage_class and "
+        "shared_storage_class, in facts/environments.py (charts/wiki.py)"
     ]
     assert violations(documents, standard, Provided("StorageClass", "fast", by="somebody")) == []
     made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}}

@@ -15,7 +15,8 @@ def sentences(document: Document) -> list[str]:
 
 def cron_job(job: Document, **spec: Any) -> Document:
     document = other("CronJob")
-    return {**document, "spec": {"jobTemplate": {"spec": {**document["spec"], **job}}, **spec}}
+    template = {"spec": {**document["spec"], "activeDeadlineSeconds": 3600, **job}}
+    return {**document, "spec": {"schedule": "0 3 * * *", "jobTemplate": template, **spec}}
 
 
 NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
@@ -38,6 +39,23 @@ NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
     ],
 )
 def test_what_never_or_always_runs_gives_one_sentence(document: Document, told: str) -> None:
+    (sentence,) = sentences(document)
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (cron_job({}, schedule="0 24 * * *"), "has the schedule '0 24 * * *', whose hour 24 is not within 0 to 23"),
+        (cron_job({}, timeZone="Berlin"), "has the time zone 'Berlin', which is none"),
+        (cron_job({"activeDeadlineSeconds": None}, concurrencyPolicy="Forbid"), "keeps all later ones from starting"),
+        (cron_job({"activeDeadlineSeconds": None}), "has a run that hangs, which stays"),
+        (cron_job({"backoffLimit": 1000}), "has backoffLimit 1000, that many pods for nothing: write 100 at most"),
+        (cron_job({}, failedJobsHistoryLimit=101), "has failedJobsHistoryLimit 101"),
+        (other("Job", backoffLimit=101), "has backoffLimit 101"),
+    ],
+)
+def test_a_run_comes_and_ends(document: Document, told: str) -> None:
     (sentence,) = sentences(document)
     assert told in sentence
 

@@ -7,7 +7,19 @@ import pytest
 from synth.cluster import Provided
 from synth.manifest import Document
 from synth.rules import storage
-from tests.synth.objects import POD, WIKI_PODS, autoscaled, environment, find, other, put, said, scaled, unlimited
+from tests.synth.objects import (
+    POD,
+    SHARED_CLASS,
+    WIKI_PODS,
+    autoscaled,
+    environment,
+    find,
+    other,
+    put,
+    said,
+    scaled,
+    unlimited,
+)
 
 
 def sentences(documents: list[Document], *provided: Provided) -> list[str]:
@@ -108,6 +120,9 @@ def test_a_volume_for_one_pod_has_one_workload() -> None:
 def test_a_volume_for_many_nodes_may_be_shared() -> None:
     documents = beside("Job")
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteMany"])
+    (sentence,) = sentences(documents)
+    assert "asks for a volume of several nodes, ReadWriteMany, of the class the default one" in sentence
+    put(find(documents, "PersistentVolumeClaim"), "spec/storageClassName", SHARED_CLASS.name)
     assert sentences(documents) == []
 
 

@@ -32,7 +32,7 @@ def sleeping(seconds: int) -> dict[str, Any]:
         ({"preStop": {"sleep": {"seconds": 5}}}, None, True),
         ({"preStop": {"sleep": {"seconds": 60}}}, 60, False),
         ({"preStop": {"exec": {"command": ["sleep", "90"]}}}, 60, False),
-        ({"preStop": {"httpGet": {"path": "/end", "port": "http"}}}, 1, True),
+        ({"preStop": {"httpGet": {"path": "/end", "port": "http"}}}, 10, True),
         ({"preStop": {"exec": {"command": ["sh", "-c", "sleep 20; stop; sleep 20"]}}}, None, False),
         ({"preStop": {"exec": {"command": ["sh", "-c", "sleep 10; stop; sleep 10"]}}}, None, True),
         ({"preStop": {"exec": {"command": ["sleep", "1m"]}}}, None, False),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.shapes.schedule import DAY, HOUR, check_schedule, period
+from synth.schedule import DAY, HOUR, check_schedule, period
 
 
 @pytest.mark.parametrize(
