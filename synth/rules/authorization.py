@@ -318,6 +318,36 @@ def routes_pass_authorization_policies(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
+def visitors_pass_the_gateway(cluster: Cluster) -> Iterator[Violation]:
+    """Who comes from outside has no account and no namespace, by which a policy of the gateway's could let him in.
+
+    One of the root namespace without a selector is for every pod of the mesh, the gateway's too.
+    """
+    for gateway in cluster.of("Gateway"):
+        labels = gateway.spec.get("selector") or {}
+        spaces = dict.fromkeys((gateway.namespace, ROOT_NAMESPACE))
+        policies = [item for space in spaces for item in cluster.within(space, "AuthorizationPolicy")]
+        own = [
+            item
+            for item in policies
+            if selected_labels(item.spec.get("selector")).items() <= labels.items()
+            and not (item.spec.get("targetRef") or item.spec.get("targetRefs"))
+        ]
+        allowing = [item for item in own if item.spec.get("action", "ALLOW") == "ALLOW"]
+        if allowing and not any(_is_for_visitors(rule) for item in allowing for rule in item.spec.get("rules") or []):
+            yield Violation(
+                allowing[0],
+                f"is for the pods of {gateway} as well, and lets in by names that no visitor has, so that everybody "
+                "gets 403: write the selector of the pods that are meant",
+            )
+
+
+def _is_for_visitors(rule: Document) -> bool:
+    named = {"principals", "namespaces", "serviceAccounts"}
+    sources = [origin.get("source") or {} for origin in rule.get("from") or []]
+    return not sources or any(not named & source.keys() for source in sources)
+
+
 def _asked(route: Object, port: int) -> str:
     if not route.spec.get("http"):
         return f"connections to port {port}"
@@ -443,6 +473,7 @@ RULES: tuple[Rule, ...] = (
     addresses_are_those_of_callers,
     authorization_policies_name_ports_of_pods,
     routes_pass_authorization_policies,
+    visitors_pass_the_gateway,
     calls_pass_authorization_policies,
     pods_in_the_mesh_say_who_may_call,
     policies_open_one_workload,

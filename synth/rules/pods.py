@@ -54,6 +54,9 @@ def check_pods(document: Document) -> Iterator[str]:
         for kind in volume.keys() - {"name"} - VOLUMES:
             yield f"has volume {volume['name']} of kind {kind}: use a PersistentVolumeClaim, an emptyDir or a ConfigMap"
     yield from _check_context("its pods", pod.get("securityContext") or {})
+    context = pod.get("securityContext") or {}
+    if 0 in (context.get("fsGroup"), *(context.get("supplementalGroups") or [])):
+        yield "has pods of group 0, that of root, whose files are theirs then: use a high number, as in 10001"
     for container in containers(document):
         yield from _check_security(container, pod.get("securityContext") or {}, exempted)
         yield from _check_context(f"container {container['name']}", container.get("securityContext") or {})
@@ -93,6 +96,8 @@ def _check_security(container: Document, pod: Document, exempted: str) -> Iterat
         )
     if effective.get("runAsUser", 1) == 0:
         yield f"runs container {container['name']} as user 0, which is root: use a high number, as in 10001"
+    if effective.get("runAsGroup", 1) == 0:
+        yield f"runs container {container['name']} as group 0, that of root: use a high number, as in 10001"
     for field, who in (("runAsUser", "user"), ("runAsGroup", "group")):
         if 0 < effective.get(field, 0) < LEAST_ID and HIGH_ID not in exempted:
             yield (

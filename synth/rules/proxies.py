@@ -136,6 +136,21 @@ def requests_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def calls_to_places_outside_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
+    """What gets past it is not counted and not logged, and goes to any host at that port."""
+    for entry in cluster.of("ServiceEntry"):
+        ports = [str(port["number"]) for port in entry.spec.get("ports") or []]
+        for item in (item for item in cluster.workloads if item.namespace == entry.namespace):
+            barred = _parts(_annotations(item).get(f"{TRAFFIC}excludeOutboundPorts", ""))
+            if cluster.has_sidecar(item) and (found := [port for port in barred if port in ports]):
+                yield Violation(
+                    item,
+                    f"has {TRAFFIC}excludeOutboundPorts {found[0]} on its pods, so that what they send to "
+                    f"{', '.join(entry.spec.get('hosts') or [])} gets past Istio's proxy, which knows that host by "
+                    f"{entry}: leave that port out",
+                )
+
+
 def metrics_are_where_they_are_looked_for(cluster: Cluster) -> Iterator[Violation]:
     """https://istio.io/latest/docs/ops/integrations/prometheus/#option-1-metrics-merging."""
     for item in cluster.workloads:
@@ -210,5 +225,6 @@ RULES: tuple[Rule, ...] = (
     what_is_said_to_the_proxy_can_be_read,
     what_is_said_to_the_proxy_is_said_on_pods,
     requests_pass_the_proxy,
+    calls_to_places_outside_pass_the_proxy,
     metrics_are_where_they_are_looked_for,
 )

@@ -27,6 +27,7 @@ SETTINGS = re.compile(
     re.IGNORECASE,
 )
 CONFIGURATION = (".cfg", ".cnf", ".conf", ".env", ".ini", ".json", ".properties", ".toml", ".yaml", ".yml")
+HEADER = re.compile(r"request\.headers\[([^\]]+)\]")
 OF_WHO_CALLS = re.compile(r"AUTHORIZATION|PROXY_AUTHORIZATION|COOKIE")
 """Headers of a request that say who it is from."""
 
@@ -78,6 +79,8 @@ def check_secrets(document: Document) -> Iterator[str]:
                 )
     if document["kind"] == "VirtualService":
         yield from _check_headers(document)
+    if document["kind"] == "AuthorizationPolicy":
+        yield from _check_conditions(document)
     for container in containers(document):
         yield from _check_container(container)
 
@@ -102,6 +105,19 @@ def _check_headers(document: Document) -> Iterator[str]:
                         f"has a secret in the request header {name} that a route sets, for everyone to read: have the "
                         "app take it from a Secret of the cluster"
                     )
+
+
+def _check_conditions(document: Document) -> Iterator[str]:
+    for rule in (document.get("spec") or {}).get("rules") or []:
+        for condition in rule.get("when") or []:
+            header = HEADER.fullmatch(str(condition.get("key", "")))
+            name = re.sub("[-.]", "_", header[1].upper()) if header else ""
+            values = [str(value) for value in condition.get("values") or []]
+            if (OF_WHO_CALLS.fullmatch(name) or NAMES.fullmatch(name)) and any("*" not in value for value in values):
+                yield (
+                    f"knows who calls by a secret in the request header {header and header[1]}, for everyone to read: "
+                    "have the app compare it with a Secret of the cluster"
+                )
 
 
 def _check_container(container: Document) -> Iterator[str]:

@@ -91,9 +91,16 @@ def claims_are_what_pods_make_of_them(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
+def _claims(cluster: Cluster) -> Iterator[tuple[Object, Document]]:
+    """What each claim says, with the object that says it: those that a StatefulSet makes too."""
+    yield from ((item, item.spec) for item in cluster.of(CLAIM))
+    for item in cluster.of("StatefulSet"):
+        yield from ((item, claim.get("spec") or {}) for claim in item.spec.get("volumeClaimTemplates") or [])
+
+
 def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
-    for item in cluster.of("PersistentVolumeClaim"):
-        name = item.spec.get("storageClassName")
+    for item, spec in _claims(cluster):
+        name = spec.get("storageClassName")
         if name and not cluster.find("StorageClass", "", name):
             yield Violation(
                 item,
@@ -104,13 +111,7 @@ def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
 
 def volumes_of_several_nodes_have_a_class_for_it(cluster: Cluster) -> Iterator[Violation]:
     """Most classes make volumes that one node alone can mount; such a claim stays pending for ever."""
-    claims = [(item, item.spec) for item in cluster.of(CLAIM)]
-    claims += [
-        (item, claim.get("spec") or {})
-        for item in cluster.of("StatefulSet")
-        for claim in item.spec.get("volumeClaimTemplates") or []
-    ]
-    for item, spec in claims:
+    for item, spec in _claims(cluster):
         given = cluster.find("StorageClass", "", spec.get("storageClassName") or "")
         shared = isinstance(given, Object) or (given is not None and given.labels.get(SHARED) == "true")
         if "ReadWriteMany" in (spec.get("accessModes") or []) and not shared:

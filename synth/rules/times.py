@@ -26,6 +26,8 @@ ValidateDuration in https://github.com/cert-manager/cert-manager internal/apis/c
 """
 LEAST_ANSWER, LEAST_CONNECT = Decimal("0.1"), Decimal("0.01")
 """Seconds: what an app takes to answer, and a connection to the next node takes."""
+LONGEST_ANSWER = 24 * HOUR
+"""Seconds that even a WebSocket is not open for."""
 LEAST_APPLY, LEAST_INTERVAL = 60, 10
 """Seconds: what pods take from their image to their first answer, and between two looks of Flux that are worth it."""
 LONGEST_SILENCE = {"readinessProbe": 600, "livenessProbe": HOUR}
@@ -93,6 +95,12 @@ def _check_answers(route: Object) -> Iterator[str]:
             yield (
                 f"has http route {name} with a {field} of {time}, in which hardly anything answers, so that visitors "
                 "get 504: write seconds, as in 30s"
+            )
+        elif time and _long(time) > LONGEST_ANSWER and (field, time) not in told:
+            told.add((field, time))
+            yield (
+                f"has http route {name} with a {field} of {time}, which no visitor waits for: write seconds, as in "
+                "30s, or leave it out"
             )
     for number, entry in enumerate(route.spec.get("http") or [], 1):
         timeout, attempt = entry.get("timeout"), (entry.get("retries") or {}).get("perTryTimeout")

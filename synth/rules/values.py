@@ -266,7 +266,7 @@ def _check_pod(document: Document) -> Iterator[str]:
         medium = (volume.get("emptyDir") or {}).get("medium") or ""
         if medium and not MEDIUM.fullmatch(medium):
             yield f"has volume {volume['name']} of medium {medium!r}: there are Memory, HugePages, or none for the disk"
-        if volume["name"] not in mounted and not unknown:
+        if volume["name"] not in mounted and not unknown and "emptyDir" not in volume:
             yield f"has volume {volume['name']}, which no container mounts: mount it, or leave it out"
     if pod.get("dnsPolicy") == "None" and not (pod.get("dnsConfig") or {}).get("nameservers"):
         yield "has dnsPolicy None and no nameservers in dnsConfig, so that its pods find no name: leave dnsPolicy out"

@@ -33,7 +33,20 @@ def pods_find_what_they_name(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def accounts_find_what_they_name(cluster: Cluster) -> Iterator[Violation]:
+    """A pod of an account takes its keys of registries, and does without those that are not there."""
+    for item in cluster.of("ServiceAccount"):
+        for field in ("imagePullSecrets", "secrets"):
+            for name in (entry.get("name", "") for entry in item.document.get(field) or []):
+                if not cluster.find("Secret", item.namespace, name):
+                    yield Violation(
+                        item,
+                        f"names Secret {name} in {field}, {cluster.unknown('Secret', item.namespace)}",
+                    )
+
+
 RULES: tuple[Rule, ...] = (
     pods_match_their_selector,
     pods_find_what_they_name,
+    accounts_find_what_they_name,
 )
