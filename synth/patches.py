@@ -38,6 +38,11 @@ class Patch:
     place: str
     given: Any = None
 
+    @property
+    def is_of_a_shape(self) -> bool:
+        """Whether it is a shape's own, and not what a person says of an object."""
+        return self.place.startswith(SHAPES)
+
     def apply(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
         """Change the object among its chart's documents, and tell which one that is.
 
@@ -90,12 +95,17 @@ def write(chart: Any, target: tuple[str, str, str], path: str, value: object) ->
 
 
 def patched(chart: Any, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A chart's documents with its patches, in the order in which the chart asks for them."""
-    changed = [(patch, patch.apply(documents)) for patch in vars(chart).get(PATCHES, [])]
+    """A chart's documents with its patches: those of the shapes, then those by hand, in the order of either."""
+    changed = [(patch, patch.apply(documents)) for patch in _in_order(chart)]
     # The shapes patch with values of the typed classes.
-    by_hand = [(patch, document) for patch, document in changed if not patch.place.startswith(SHAPES)]
+    by_hand = [(patch, document) for patch, document in changed if not patch.is_of_a_shape]
     setattr(chart, BY_HAND, {id(document): (patch.place, document) for patch, document in by_hand})
     return documents
+
+
+def _in_order(chart: Any) -> list[Patch]:
+    """What a person writes is the last word: the shapes patch late, when all apps are known that call each other."""
+    return sorted(vars(chart).get(PATCHES, []), key=lambda patch: not patch.is_of_a_shape)
 
 
 def misfits(chart: Any, minor: str) -> Iterator[str]:
@@ -182,7 +192,9 @@ def _applying(to_json: Callable[[Any], list[dict[str, Any]]]) -> Callable[[Any],
 def _handing_over(synth: Callable[[Any], None], hand_over: Callable[..., None]) -> Callable[[Any], None]:
     def synthesize(self: Any) -> None:
         for chart in self.charts:
-            for patch in vars(chart).pop(PATCHES, []):
+            patches = _in_order(chart)
+            vars(chart).pop(PATCHES, None)
+            for patch in patches:
                 if patch.given:
                     hand_over(patch.target, patch.given)
         synth(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from cdk8s import ApiObject, App, Chart, JsonPatch
 from cdk8s_plus_27 import Deployment, k8s
 
 from synth import DefinitionError
+from synth.manifest import Document
 from synth.node import ahead, to_json
+from synth.patches import PATCHES, Patch, patched
 
 CONTAINER = "/spec/template/spec/containers/0"
 
@@ -101,6 +104,15 @@ def test_the_operations_come_in_their_order() -> None:
         JsonPatch.remove("/metadata/annotations/c~0~1d"),
     )
     assert document["metadata"]["annotations"] == {"a": "4", "e": "1", "f": "2"}
+
+
+def test_what_a_person_says_comes_after_what_the_shapes_say() -> None:
+    target = ("v1", "ConfigMap", "one")
+    places = ("charts/apps/shop.py line 9", "charts/shapes/workload.py line 1")
+    operations = [{"op": "add", "path": "/data/said", "value": place} for place in places]
+    chart = SimpleNamespace(**{PATCHES: [Patch(target, *each) for each in zip(operations, places, strict=True)]})
+    documents: list[Document] = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {}}]
+    assert patched(chart, documents)[0]["data"] == {"said": places[0]}
 
 
 @pytest.mark.parametrize(
