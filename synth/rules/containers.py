@@ -21,7 +21,9 @@ OF_THE_PROXY = "sidecar.istio.io/userVolumeMount"
 """Says what Istio's proxy mounts of a pod's volumes."""
 FILES = {"configMap", "secret", "downwardAPI", "projected"}
 """Volumes of files alone, in which nothing can be made."""
-OF_THE_CONTAINER = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
+OF_THE_CONTAINER = frozenset(
+    f"/{name}" for name in ("", "bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr", "usr/bin", "usr/lib")
+)
 """Without its own files there a container does not start."""
 
 

@@ -144,6 +144,20 @@ def nothing_waits_for_certificates(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def what_applies_others_does_not_wait_for_them(cluster: Cluster) -> Iterator[Violation]:
+    """It would not look at the commit that mends one of them before it has waited for that in vain."""
+    appliers = by_path(cluster)
+    for item in _kustomizations(cluster):
+        above = applier_of(appliers, item.folder)
+        if above and above is not item and above.spec.get("wait") is True:
+            yield Violation(
+                above,
+                f"waits for {item}, which it applies, so that a commit that mends what that one has is held back: "
+                "leave wait out, as others say in dependsOn what they wait for",
+            )
+            return
+
+
 def _reached(needs: Mapping[str, list[str]], name: str) -> list[str]:
     """What comes before a Kustomization, directly or through others."""
     reached: list[str] = []
@@ -413,6 +427,7 @@ RULES: tuple[Rule, ...] = (
     everything_is_applied_once,
     dependencies_are_ready_in_time,
     nothing_waits_for_certificates,
+    what_applies_others_does_not_wait_for_them,
     what_objects_need_is_applied_before,
     nothing_is_suspended,
     nothing_waits_for_what_it_applies,

@@ -106,6 +106,13 @@ def ports_say_what_is_spoken(cluster: Cluster) -> Iterator[Violation]:
             if first.startswith("grpc-web") or (said and "/" in said):
                 continue
             word = first.partition("-")[0]
+            other = str(port.get("name", "")).lower().partition("-")[0]
+            if said and other in known and word in known and {word, other} != {"http", "http2"} and word != other:
+                yield Violation(
+                    item,
+                    f"has port {port.get('port')} called {port['name']} and with appProtocol {said}, which alone "
+                    "counts: let them agree",
+                )
             near = get_close_matches(word, known, 1, ALIKE)
             if word not in known and (near or said):
                 yield Violation(

@@ -129,6 +129,12 @@ def _check_flux(item: Object) -> Iterator[str]:
             f"gives what it applies {time} to work, in which no pod gets its image and starts, so that every change "
             "fails: write minutes, as in 5m"
         )
+    again = item.spec.get("retryInterval")
+    if again and interval and _long(again) > _long(interval) > 0:
+        yield (
+            f"tries again after {again} what failed, and looks every {interval} at what did not: make retryInterval "
+            "the shorter one, as in 1m"
+        )
     if interval and 0 < _long(interval) < LEAST_INTERVAL:
         yield f"is looked at every {interval}, which is more than its source can be asked: write minutes, as in 10m"
 

@@ -16,7 +16,7 @@ from scripts.cluster.deployed import controllers
 from scripts.gate import kubernetes as built
 from scripts.gate.builds import Build, Wheel
 from scripts.gate.judges.admission import of_the_cluster
-from scripts.gate.judges.reconciliation import Reconciliation
+from scripts.gate.judges.reconciliation import Applied, Reconciliation
 from scripts.gate.node import mesh, programs
 from scripts.gate.node.enclosure import FOLDER
 from scripts.gate.node.git_server import GitServer
@@ -53,10 +53,15 @@ class Cluster:
     @property
     def objects(self) -> list[Document]:
         """What Flux applies of the work of `git`, in its order."""
+        return [item.document for item in self.files]
+
+    @property
+    def files(self) -> list[Applied]:
+        """The same, each with the file that it is in."""
         work = self.git.work
         files = sorted((work / "deploy").rglob("*.yaml"))
         texts = {file.relative_to(work).as_posix(): file.read_text("utf-8") for file in files}
-        return [item.document for item in Reconciliation(texts, self.environment.path).objects]
+        return list(Reconciliation(texts, self.environment.path).objects)
 
     def kustomizations(self) -> list[Document]:
         """Flux's Kustomizations, as the cluster has them."""
