@@ -10,7 +10,7 @@ JUDGES = {
     judge.name: judge
     for judge in (
         Judge("kubernetes", "what an API server takes, anew and in place, and its pods", kubernetes, ("kubernetes",)),
-        Judge("checkov", "every object, infra/, containers/ and .github/", checkov, ("checkov", "kustomize")),
+        Judge("checkov", "every object, infra/, containers/ and .github/", checkov, ("checkov",)),
         Judge("kustomize", "every folder builds to exactly what was rendered", kustomize, ("kustomize",)),
         Judge("kubeconform", "every object against its schema", kubeconform, ("kubeconform", "kustomize")),
         Judge("istioctl", "each environment's mesh", istioctl, ("istioctl", "kustomize")),

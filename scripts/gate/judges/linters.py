@@ -1,14 +1,12 @@
 """The judges with rules of their own, kube-score and checkov: what breaks one is exempted from it, with a reason."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from facts.environments import ENVIRONMENTS, Environment
-from facts.layout import COMPONENTS_FILE, UNITS
-from scripts.gate import tools
+from facts.layout import COMPONENTS_FILE, UNITS, root_of
 from scripts.gate.judges.judging import Findings, answers, run
 from scripts.gate.judges.trees import documents_of, identity
 from scripts.programs import ROOT
@@ -95,16 +93,18 @@ GOOD = 7
 
 
 def checkov() -> Findings:
+    # Once for all environments: it takes longer to start than to look at what one of them has.
+    with tempfile.TemporaryDirectory() as folder:
+        exempted = {environment.path: dict(_undecorated(environment, Path(folder))) for environment in ENVIRONMENTS}
+        failed = _checkov(["kubernetes"], folder)
     for environment in ENVIRONMENTS:
-        with tempfile.TemporaryDirectory() as folder:
-            exempted = dict(_undecorated(environment, Path(folder)))
-            failed = _checkov(["kubernetes"], folder)
         texts = {
             Broken("{} {}/{}".format(*item["resource"].split(".", 2)), item["check_id"]): item["check_name"]
             for item in failed
+            if root_of(item["file_path"].lstrip("/")) == environment.path
         }
         allowed = []
-        for name, annotations in exempted.items():
+        for name, annotations in exempted[environment.path].items():
             for key, text in annotations.items():
                 if key.startswith("checkov.io/skip"):
                     rule, _, reason = text.partition("=")
@@ -112,11 +112,9 @@ def checkov() -> Findings:
                     if not reason:
                         yield f"{environment.path}: {name} is exempted from {rule} without a reason: write it behind ="
         yield from _compared(environment.path, texts, allowed, texts)
-    # Flux's own manifest is built into flux/, so that is left out here as well.
-    units = (Path(environment.path, unit) for environment in ENVIRONMENTS for unit in UNITS if unit != "flux")
-    applied = [unit for unit in units if (ROOT / unit).exists()]
+    # And as they are, with what exempts them in the form that it reads.
     others = ("terraform", "dockerfile", "github_actions")
-    found = [*_checkov(["kustomize"], *applied), *_checkov(others, "infra", "containers", ".github")]
+    found = [*_checkov(["kubernetes"], "deploy"), *_checkov(others, "infra", "containers", ".github")]
     # One with several folders tells some of what is in one again for the next.
     yield from dict.fromkeys(
         f"{item['repo_file_path'].lstrip('/')}: {item['resource']} breaks {item['check_id']}: {item['check_name']}"
@@ -127,10 +125,9 @@ def checkov() -> Findings:
 def _checkov(frameworks: Iterable[str], *folders: str | Path) -> list[Document]:
     """The failed checks of some frameworks in folders."""
     options = ("--skip-download", "--quiet", "--compact", "--output", "json", "--skip-path", COMPONENTS_FILE)
-    path = f"{tools.tool('kustomize').parent}{os.pathsep}{os.environ['PATH']}"
     places = [part for folder in folders for part in ("--directory", str(folder))]
     chosen = ("--framework", *frameworks)
-    done = run("checkov", *places, *chosen, *options, environment=os.environ | {"PATH": path})
+    done = run("checkov", *places, *chosen, *options)
     # An answer for each folder, and in it one for each framework where there are several.
     reports = [report for part in answers(done) for report in (part if isinstance(part, list) else [part])]
     if unread := [name for report in reports for name in report.get("results", {}).get("parsing_errors", [])]:
