@@ -24,6 +24,12 @@ class Port(NamedTuple):
         return f"{self.number}/{self.protocol}"
 
 
+def job_spec(document: Document) -> Document:
+    """What a Job, or each one that a CronJob makes, is to do."""
+    spec = document.get("spec") or {}
+    return spec if document["kind"] == "Job" else (spec.get("jobTemplate") or {}).get("spec") or {}
+
+
 def pod_template(document: Document) -> Document:
     """The pod template of a workload, the pod itself for a Pod, otherwise nothing."""
     spec = document.get("spec") or {}
@@ -33,7 +39,7 @@ def pod_template(document: Document) -> Document:
         case "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job":
             return spec.get("template") or {}
         case "CronJob":
-            return (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or {}
+            return job_spec(document).get("template") or {}
     return {}
 
 

@@ -1,6 +1,6 @@
 """What NetworkPolicies and AuthorizationPolicies are for: which pods, which direction, which ports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from synth.cluster import NAMESPACE_LABEL, Cluster
@@ -138,6 +138,11 @@ def ports_of(cluster: Cluster, workload: Object) -> list[Port]:
 
 def authorizations(cluster: Cluster, workload: Object) -> list[Object]:
     """The AuthorizationPolicies for the pods of a workload."""
-    namespaces = dict.fromkeys((workload.namespace, ROOT_NAMESPACE))
-    policies = [policy for namespace in namespaces for policy in cluster.within(namespace, "AuthorizationPolicy")]
-    return [policy for policy in policies if selects(policy.spec.get("selector"), pod_labels(workload.document))]
+    return authorizations_of(cluster, workload.namespace, pod_labels(workload.document))
+
+
+def authorizations_of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+    """The AuthorizationPolicies for pods of a namespace with these labels."""
+    namespaces = dict.fromkeys((namespace, ROOT_NAMESPACE))
+    policies = [policy for space in namespaces for policy in cluster.within(space, "AuthorizationPolicy")]
+    return [policy for policy in policies if selects(policy.spec.get("selector"), labels)]

@@ -3,6 +3,7 @@
 import math
 
 from synth.cluster import Cluster
+from synth.pods import job_spec
 from synth.tree import Object
 
 
@@ -21,10 +22,8 @@ def scale(cluster: Cluster, workload: Object) -> tuple[int, int]:
         least: int = found.spec.get("minReplicas", 1)
         return least, found.spec.get("maxReplicas", least)
     match workload.kind:
-        case "Job":
-            count = workload.spec.get("parallelism", 1)
-        case "CronJob":
-            count = ((workload.spec.get("jobTemplate") or {}).get("spec") or {}).get("parallelism", 1)
+        case "Job" | "CronJob":
+            count = job_spec(workload.document).get("parallelism", 1)
         case _:
             count = workload.spec.get("replicas", 1)
     return count, count

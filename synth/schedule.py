@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,7 @@ def check_schedule(name: str, line: str, time_zone: str) -> None:
         raise ValueError(f"{name} has the time zone {time_zone!r}, which is none: Europe/Berlin is one") from None
 
 
+@cache
 def period(line: str) -> int:
     """The seconds from a run to the next where they are nearest to each other; four years where there is no next."""
     if every := EVERY.fullmatch(line):

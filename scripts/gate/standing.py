@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from facts.environments import ENVIRONMENTS, Environment
@@ -49,7 +49,7 @@ class Standing:
             yield from dict.fromkeys(found)
 
 
-def _refusals(server: ApiServer, objects: Iterable[Applied], changed: Container[Applied]) -> Iterator[str]:
+def _refusals(server: ApiServer, objects: Iterable[Applied], changed: Sequence[Applied]) -> Iterator[str]:
     """What a server has against the changed ones of an environment's objects."""
     missing = set()
     for item in objects:
@@ -58,10 +58,8 @@ def _refusals(server: ApiServer, objects: Iterable[Applied], changed: Container[
             missing |= {item.document["metadata"]["name"]} if refusal else set()
             if refusal and item in changed:
                 yield item.says(refusal)
-    for item in objects:
-        if item not in changed or item.document["kind"] in NEEDED:
-            continue
-        if item.document["metadata"].get("namespace") in missing:
+    for item in changed:
+        if item.document["kind"] in NEEDED or item.document["metadata"].get("namespace") in missing:
             continue
         answer = server.apply(item.document, dry_run=True)
         if answer.refusal:

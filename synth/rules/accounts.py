@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from synth.api_resources import resource_of
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
-from synth.rules.flux import FLUX, applier_of, by_path, drawn_from
+from synth.rules.flux import FLUX, applier_of, by_folder, by_path, drawn_from
 from synth.tree import Object
 
 APPLYING = ("Kustomization", "HelmRelease")
@@ -58,23 +58,28 @@ def what_flux_applies_it_may(cluster: Cluster) -> Iterator[Violation]:
     https://fluxcd.io/flux/components/kustomize/kustomizations/#role-based-access-control
     """
     appliers = by_path(cluster)
-    for item in cluster.objects:
-        kustomization = applier_of(appliers, item.folder)
+    for folder, items in by_folder(cluster).items():
+        kustomization = applier_of(appliers, folder)
         account = kustomization.spec.get("serviceAccountName", "") if kustomization else ""
         if kustomization is None or not isinstance(
             cluster.find("ServiceAccount", kustomization.namespace, account), Object
         ):
             continue
-        rules = _rules(cluster, kustomization.namespace, account, item.namespace)
-        lacking = [verb for verb in APPLYING_VERBS if not any(_allows(rule, verb, item) for rule in rules or [])]
-        if lacking and rules is not None:
-            resource = f"{resource_of(item.kind)} of group {item.group or repr('')}"
-            yield Violation(
-                item,
-                f"is applied as ServiceAccount {account} of namespace {kustomization.namespace}, which may not "
-                f"{', '.join(lacking)} {resource}: add that to its Role, or have the platform apply this object",
-                relies_on=[kustomization],
-            )
+        given = {
+            namespace: _rules(cluster, kustomization.namespace, account, namespace)
+            for namespace in {item.namespace for item in items}
+        }
+        for item in items:
+            rules = given[item.namespace]
+            lacking = [verb for verb in APPLYING_VERBS if not any(_allows(rule, verb, item) for rule in rules or [])]
+            if lacking and rules is not None:
+                resource = f"{resource_of(item.kind)} of group {item.group or repr('')}"
+                yield Violation(
+                    item,
+                    f"is applied as ServiceAccount {account} of namespace {kustomization.namespace}, which may not "
+                    f"{', '.join(lacking)} {resource}: add that to its Role, or have the platform apply this object",
+                    relies_on=[kustomization],
+                )
 
 
 def _rules(cluster: Cluster, home: str, account: str, namespace: str) -> list[Document] | None:
@@ -96,13 +101,10 @@ def _rules(cluster: Cluster, home: str, account: str, namespace: str) -> list[Do
 
 def _allows(rule: Document, verb: str, item: Object) -> bool:
     """https://kubernetes.io/docs/reference/access-authn-authz/rbac/#role-and-clusterrole."""
-    names = rule.get("resourceNames") or [item.name]
-    return (
-        {verb, "*"} & set(rule.get("verbs") or []) != set()
-        and {item.group, "*"} & set(rule.get("apiGroups") or []) != set()
-        and {resource_of(item.kind), "*"} & set(rule.get("resources") or []) != set()
-        and item.name in names
-        and not (verb == "create" and rule.get("resourceNames"))
+    asked = {"verbs": verb, "apiGroups": item.group, "resources": resource_of(item.kind)}
+    names = rule.get("resourceNames")
+    return all(not {value, "*"}.isdisjoint(rule.get(field) or ()) for field, value in asked.items()) and (
+        not names or (item.name in names and verb != "create")
     )
 
 

@@ -8,7 +8,7 @@ from synth.cluster import AMBIENT, IN_EVERY_NAMESPACE, Cluster, Rule, Violation,
 from synth.manifest import Document
 from synth.mesh import ROOT_NAMESPACE, ends, gateways
 from synth.pods import containers, declared, pod_labels, pod_spec, selected_labels
-from synth.policies import authorizations, opens, rules_of, ways
+from synth.policies import authorizations, authorizations_of, opens, rules_of, ways
 from synth.rules.destinations import says_http
 from synth.rules.requests import Request, is_for, is_from, is_like
 from synth.tree import Object
@@ -324,16 +324,12 @@ def visitors_pass_the_gateway(cluster: Cluster) -> Iterator[Violation]:
     One of the root namespace without a selector is for every pod of the mesh, the gateway's too.
     """
     for gateway in cluster.of("Gateway"):
-        labels = gateway.spec.get("selector") or {}
-        spaces = dict.fromkeys((gateway.namespace, ROOT_NAMESPACE))
-        policies = [item for space in spaces for item in cluster.within(space, "AuthorizationPolicy")]
-        own = [
+        allowing = [
             item
-            for item in policies
-            if selected_labels(item.spec.get("selector")).items() <= labels.items()
+            for item in authorizations_of(cluster, gateway.namespace, gateway.spec.get("selector") or {})
+            if item.spec.get("action", "ALLOW") == "ALLOW"
             and not (item.spec.get("targetRef") or item.spec.get("targetRefs"))
         ]
-        allowing = [item for item in own if item.spec.get("action", "ALLOW") == "ALLOW"]
         if allowing and not any(_is_for_visitors(rule) for item in allowing for rule in item.spec.get("rules") or []):
             yield Violation(
                 allowing[0],

@@ -65,7 +65,7 @@ def everything_is_applied_once(cluster: Cluster) -> Iterator[Violation]:
                     "that are beside each other",
                 )
     appliers = by_path(cluster)
-    for folder, items in _folders(cluster).items():
+    for folder, items in by_folder(cluster).items():
         if appliers and applier_of(appliers, folder) is None:
             yield Violation(
                 items[0], f"is in {folder}, which no Kustomization applies: there are {', '.join(appliers)}"
@@ -83,7 +83,8 @@ def applier_of(appliers: Mapping[str, Object], folder: str) -> Object | None:
     return next((appliers[str(place)] for place in places if str(place) in appliers), None)
 
 
-def _folders(cluster: Cluster) -> dict[str, list[Object]]:
+def by_folder(cluster: Cluster) -> dict[str, list[Object]]:
+    """The objects by the folder that they are in."""
     found: dict[str, list[Object]] = {}
     for item in cluster.objects:
         found.setdefault(item.path.rpartition("/")[0], []).append(item)
@@ -176,7 +177,7 @@ def what_objects_need_is_applied_before(cluster: Cluster) -> Iterator[Violation]
     before = {name: {name, *_reached(needs, name)} for name in needs}
     applied_by = {
         id(item): applier
-        for folder, items in _folders(cluster).items()
+        for folder, items in by_folder(cluster).items()
         if (applier := applier_of(appliers, folder))
         for item in items
     }
@@ -295,7 +296,7 @@ def _is_there(cluster: Cluster, item: Object, reference: Document, takes: str) -
 
 def what_flux_applies_stays_what_it_is(cluster: Cluster) -> Iterator[Violation]:
     """The tree is what the cluster gets: nothing is renamed or moved on the way, and nothing made anew by force."""
-    folders = _folders(cluster)
+    folders = by_folder(cluster)
     appliers = by_path(cluster)
     for item in _kustomizations(cluster):
         for field in ("namePrefix", "nameSuffix"):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from synth.cluster import Cluster, Rule, Violation
-from synth.pods import pod_spec
+from synth.pods import job_spec, pod_spec
 from synth.scale import scale
 from synth.schedule import check_schedule
 from synth.tree import Object
@@ -42,7 +42,7 @@ def nothing_stands_still(cluster: Cluster) -> Iterator[Violation]:
 
 
 def _is_suspended(item: Object) -> bool:
-    jobs = [item.spec, (item.spec.get("jobTemplate") or {}).get("spec") or {}]
+    jobs = [item.spec, job_spec(item.document)]
     return item.kind in ("Job", "CronJob") and any(job.get("suspend") is True for job in jobs)
 
 
@@ -62,7 +62,7 @@ def jobs_run_once(cluster: Cluster) -> Iterator[Violation]:
                 "at Flux's next look: leave ttlSecondsAfterFinished out, or make it a CronJob",
             )
     for item in (*cluster.of("Job"), *cluster.of("CronJob")):
-        spec = item.spec if item.kind == "Job" else (item.spec.get("jobTemplate") or {}).get("spec") or {}
+        spec = job_spec(item.document)
         deadline, own = spec.get("activeDeadlineSeconds"), pod_spec(item.document).get("activeDeadlineSeconds")
         if deadline and own and own > deadline:
             yield Violation(
@@ -80,12 +80,12 @@ def runs_come_and_end(cluster: Cluster) -> Iterator[Violation]:
             check_schedule(item.name, line, zone)
         except ValueError as error:
             yield Violation(item, str(error).removeprefix(f"{item.name} "))
-        job = (item.spec.get("jobTemplate") or {}).get("spec") or {}
+        job = job_spec(item.document)
         if not job.get("activeDeadlineSeconds") and not pod_spec(item.document).get("activeDeadlineSeconds"):
             then = "keeps all later ones from starting" if item.spec.get("concurrencyPolicy") == "Forbid" else "stays"
             yield Violation(item, f"has a run that hangs, which {then}: say in activeDeadlineSeconds when one is ended")
     for item in (*cluster.of("Job"), *cluster.of("CronJob")):
-        spec = item.spec if item.kind == "Job" else (item.spec.get("jobTemplate") or {}).get("spec") or {}
+        spec = job_spec(item.document)
         for field in ("backoffLimit", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
             if (number := spec.get(field) or item.spec.get(field) or 0) > MOST_RUNS:
                 yield Violation(item, f"has {field} {number}, that many pods for nothing: write {MOST_RUNS} at most")

@@ -53,12 +53,12 @@ def check_pods(document: Document) -> Iterator[str]:
     for volume in pod.get("volumes", []):
         for kind in volume.keys() - {"name"} - VOLUMES:
             yield f"has volume {volume['name']} of kind {kind}: use a PersistentVolumeClaim, an emptyDir or a ConfigMap"
-    yield from _check_context("its pods", pod.get("securityContext") or {})
     context = pod.get("securityContext") or {}
+    yield from _check_context("its pods", context)
     if 0 in (context.get("fsGroup"), *(context.get("supplementalGroups") or [])):
         yield "has pods of group 0, that of root, whose files are theirs then: use a high number, as in 10001"
     for container in containers(document):
-        yield from _check_security(container, pod.get("securityContext") or {}, exempted)
+        yield from _check_security(container, context, exempted)
         yield from _check_context(f"container {container['name']}", container.get("securityContext") or {})
         yield from _check_host(container)
         yield from _check_resources(container)

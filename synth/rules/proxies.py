@@ -3,7 +3,7 @@
 https://istio.io/latest/docs/reference/config/annotations/
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
 import yaml
@@ -126,12 +126,11 @@ def requests_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
                 )
     for way in ways(cluster):
         for caller in way.callers if way.direction == "Egress" and way.is_narrow else ():
-            barred = _parts(_annotations(caller).get(f"{TRAFFIC}excludeOutboundPorts", ""))
-            ports = [str(port) for target in way.targets for port in _ports_of_services(cluster, target)]
-            if cluster.has_sidecar(caller) and (found := [port for port in barred if port in ports]):
+            ports = [port for target in way.targets for port in _ports_of_services(cluster, target)]
+            if port := _leaving_past_the_proxy(cluster, caller, ports):
                 yield Violation(
                     caller,
-                    f"has {TRAFFIC}excludeOutboundPorts {found[0]} on its pods, so that what they send to "
+                    f"has {TRAFFIC}excludeOutboundPorts {port} on its pods, so that what they send to "
                     f"{way.targets[0]} gets past Istio's proxy, which encrypts it: leave that port out",
                 )
 
@@ -139,16 +138,22 @@ def requests_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
 def calls_to_places_outside_pass_the_proxy(cluster: Cluster) -> Iterator[Violation]:
     """What gets past it is not counted and not logged, and goes to any host at that port."""
     for entry in cluster.of("ServiceEntry"):
-        ports = [str(port["number"]) for port in entry.spec.get("ports") or []]
+        ports = [port["number"] for port in entry.spec.get("ports") or []]
         for item in (item for item in cluster.workloads if item.namespace == entry.namespace):
-            barred = _parts(_annotations(item).get(f"{TRAFFIC}excludeOutboundPorts", ""))
-            if cluster.has_sidecar(item) and (found := [port for port in barred if port in ports]):
+            if port := _leaving_past_the_proxy(cluster, item, ports):
                 yield Violation(
                     item,
-                    f"has {TRAFFIC}excludeOutboundPorts {found[0]} on its pods, so that what they send to "
+                    f"has {TRAFFIC}excludeOutboundPorts {port} on its pods, so that what they send to "
                     f"{', '.join(entry.spec.get('hosts') or [])} gets past Istio's proxy, which knows that host by "
                     f"{entry}: leave that port out",
                 )
+
+
+def _leaving_past_the_proxy(cluster: Cluster, workload: Object, ports: Iterable[int]) -> str:
+    """The first of these ports to which a workload's pods send past the proxy that they have; none is empty."""
+    barred = _parts(_annotations(workload).get(f"{TRAFFIC}excludeOutboundPorts", ""))
+    wanted = set(map(str, ports)) if barred and cluster.has_sidecar(workload) else set()
+    return next((port for port in barred if port in wanted), "")
 
 
 def metrics_are_where_they_are_looked_for(cluster: Cluster) -> Iterator[Violation]:

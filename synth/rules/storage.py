@@ -65,13 +65,8 @@ def claims_are_what_pods_make_of_them(cluster: Cluster) -> Iterator[Violation]:
         for volume in pod_spec(item.document).get("volumes") or []:
             if name := (volume.get("persistentVolumeClaim") or {}).get("claimName"):
                 users.setdefault((item.namespace, name), []).append((item, volume["name"]))
-    claims = [(item, item.spec, users.get((item.namespace, item.name), [])) for item in cluster.of(CLAIM)]
-    claims += [
-        (item, claim.get("spec") or {}, [(item, claim["metadata"]["name"])])
-        for item in cluster.of("StatefulSet")
-        for claim in item.spec.get("volumeClaimTemplates") or []
-    ]
-    for item, spec, mounted in claims:
+    for item, own, spec in _claims(cluster):
+        mounted = users.get((item.namespace, own), []) if item.kind == CLAIM else [(item, own)]
         filled = any(spec.get(field) for field in ("dataSource", "dataSourceRef", "volumeName"))
         if spec.get("accessModes") == ["ReadOnlyMany"] and not filled:
             yield Violation(
@@ -91,15 +86,16 @@ def claims_are_what_pods_make_of_them(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
-def _claims(cluster: Cluster) -> Iterator[tuple[Object, Document]]:
-    """What each claim says, with the object that says it: those that a StatefulSet makes too."""
-    yield from ((item, item.spec) for item in cluster.of(CLAIM))
+def _claims(cluster: Cluster) -> Iterator[tuple[Object, str, Document]]:
+    """What each claim says, behind the object that says it and its name: those that a StatefulSet makes too."""
+    yield from ((item, item.name, item.spec) for item in cluster.of(CLAIM))
     for item in cluster.of("StatefulSet"):
-        yield from ((item, claim.get("spec") or {}) for claim in item.spec.get("volumeClaimTemplates") or [])
+        for claim in item.spec.get("volumeClaimTemplates") or []:
+            yield item, claim["metadata"]["name"], claim.get("spec") or {}
 
 
 def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
-    for item, spec in _claims(cluster):
+    for item, _, spec in _claims(cluster):
         name = spec.get("storageClassName")
         if name and not cluster.find("StorageClass", "", name):
             yield Violation(
@@ -111,7 +107,7 @@ def claims_find_their_class(cluster: Cluster) -> Iterator[Violation]:
 
 def volumes_of_several_nodes_have_a_class_for_it(cluster: Cluster) -> Iterator[Violation]:
     """Most classes make volumes that one node alone can mount; such a claim stays pending for ever."""
-    for item, spec in _claims(cluster):
+    for item, _, spec in _claims(cluster):
         given = cluster.find("StorageClass", "", spec.get("storageClassName") or "")
         shared = isinstance(given, Object) or (given is not None and given.labels.get(SHARED) == "true")
         if "ReadWriteMany" in (spec.get("accessModes") or []) and not shared:

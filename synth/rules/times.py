@@ -90,18 +90,16 @@ def _check_answers(route: Object) -> Iterator[str]:
     ]
     told: set[tuple[str, object]] = set()
     for field, time, name in given:
-        if time and 0 < _long(time) < LEAST_ANSWER and (field, time) not in told:
+        length = _long(time) if time else 0
+        if 0 < length < LEAST_ANSWER:
+            why = "in which hardly anything answers, so that visitors get 504: write seconds, as in 30s"
+        elif length > LONGEST_ANSWER:
+            why = "which no visitor waits for: write seconds, as in 30s, or leave it out"
+        else:
+            continue
+        if (field, time) not in told:
             told.add((field, time))
-            yield (
-                f"has http route {name} with a {field} of {time}, in which hardly anything answers, so that visitors "
-                "get 504: write seconds, as in 30s"
-            )
-        elif time and _long(time) > LONGEST_ANSWER and (field, time) not in told:
-            told.add((field, time))
-            yield (
-                f"has http route {name} with a {field} of {time}, which no visitor waits for: write seconds, as in "
-                "30s, or leave it out"
-            )
+            yield f"has http route {name} with a {field} of {time}, {why}"
     for number, entry in enumerate(route.spec.get("http") or [], 1):
         timeout, attempt = entry.get("timeout"), (entry.get("retries") or {}).get("perTryTimeout")
         if timeout and attempt and 0 < _long(timeout) < _long(attempt):
