@@ -29,13 +29,13 @@ from scripts.cluster.doctor import doctor
 from scripts.cluster.flux import flux
 from scripts.cluster.image import image
 from scripts.cluster.local import cluster
-from scripts.cluster.promotion import promote, rollback
 from scripts.cluster.secrets import secrets
 from scripts.cluster.up import up
 from scripts.completion import NAME, VARIABLE, completion
 from scripts.definition.check import check
 from scripts.definition.diff import diff
 from scripts.definition.environments import environments
+from scripts.definition.promotion import promote, rollback
 from scripts.definition.release import release
 from scripts.definition.review import review
 from scripts.definition.watch import watch

@@ -12,7 +12,6 @@ from scripts import options
 from scripts.cluster.apps import kubectl
 from scripts.cluster.deployed import complete_app, controllers, deployed, kustomizations
 from scripts.cluster.doctor import unset_values
-from scripts.cluster.promotion import need_tag
 from scripts.cluster.secrets import need_key
 from scripts.programs import Programs
 from synth import ROOT, DefinitionError
@@ -22,6 +21,8 @@ RESUME_TIMEOUT = "15m"
 """How long the Kustomizations, one after the other, may take to be applied once they are resumed."""
 SECRET = "flux-system"  # noqa: S105, the name of the Secret, as gotk-sync.yaml has it
 TIMEOUT = "5m"
+REMOTE = "origin"
+"""What a clone calls the repository that the clusters read."""
 
 
 @click.group()
@@ -54,7 +55,7 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
         )
     programs = Programs(dry_run)
     need_key(programs, environment)
-    need_tag(programs, environment)
+    _need_tag(programs, environment)
     install = {"apiVersion": "v1", "kind": "List", "items": controllers(ROOT / environment.path)}
     _apply(programs, environment, "-", json.dumps(install))
     crds = [f"crd/{name}" for name in ("gitrepositories.source", "kustomizations.kustomize")]
@@ -78,6 +79,22 @@ def bootstrap(environment: Environment, private_key_file: Path | None, dry_run: 
     _give_access(programs, environment, private_key_file, yes=yes)
     _apply(programs, environment, f"{environment.path}/{FLUX_FOLDER}/{SYNC_FILE}")
     _reconcile(programs, environment, SYNC_NAME, "--with-source")
+
+
+def _need_tag(programs: Programs, environment: Environment) -> None:
+    """Have a tag that an environment can follow, if it follows tags.
+
+    Raises:
+        DefinitionError: there is none yet.
+    """
+    if environment.tags is None:
+        return
+    pattern = f"refs/tags/v{environment.tags.line}.*"
+    if not programs.output("git", "ls-remote", "--tags", REMOTE, pattern).strip() and not programs.dry_run:
+        raise DefinitionError(
+            f"{environment.name} follows the tags v{environment.tags.line}.*, and {REMOTE} has none: "
+            f"`./gw promote --from ENVIRONMENT --to {environment.name}` gives one to what runs in another environment"
+        )
 
 
 def _apply(programs: Programs, environment: Environment, file: str, given: str | None = None) -> None:

@@ -16,8 +16,8 @@ from facts.environments import Tags
 from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS, SYNC_FILE, SYNC_NAME
 from facts.provided import AGE_KEY, KEEP
 from scripts import options, programs
-from scripts.cluster import promotion, secrets
-from scripts.definition import committed
+from scripts.cluster import secrets
+from scripts.definition import committed, promotion
 from scripts.gate.node.cluster import RECONCILE, Cluster, applied, ready
 from scripts.gate.node.git_server import ALONE, AUTHOR
 from scripts.gate.tools import SOPS, tool

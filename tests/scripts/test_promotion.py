@@ -11,8 +11,7 @@ import pytest
 
 from facts.environments import Environment, Tags
 from scripts import options, programs
-from scripts.cluster import promotion
-from scripts.definition import committed
+from scripts.definition import committed, promotion
 from scripts.gate.node.git_server import ALONE, AUTHOR
 from synth import DefinitionError, ToolError
 from synth.manifest import Document, dump

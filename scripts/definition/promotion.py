@@ -12,13 +12,13 @@ from facts.layout import SYNC_NAME
 from scripts import options
 from scripts.cluster.apps import kubectl
 from scripts.cluster.deployed import complete_app
+from scripts.cluster.flux import REMOTE
 from scripts.definition.release import carry_over
 from scripts.definition.review import changed
 from scripts.programs import Programs
 from synth import ROOT, DefinitionError, ToolError
 from synth.manifest import Document
 
-REMOTE = "origin"
 REVISION = re.compile(r"[^@]+@sha1:(?P<commit>[0-9a-f]{40})")
 """What Flux calls a commit: https://fluxcd.io/flux/components/source/gitrepositories/#artifact."""
 SHORT = 10
@@ -113,22 +113,6 @@ def rollback(environment: Environment, show: bool, yes: bool) -> None:
     version = Version(tags.line, last.promotion, last.rollback + 1)
     why = f"{environment.name}: back from {last.tag}"
     _tag(environment, version, earlier[-1], order[-1], why, show=show, yes=yes)
-
-
-def need_tag(programs: Programs, environment: Environment) -> None:
-    """Have a tag that an environment can follow, if it follows tags.
-
-    Raises:
-        DefinitionError: there is none yet.
-    """
-    if environment.tags is None:
-        return
-    pattern = f"refs/tags/v{environment.tags.line}.*"
-    if not programs.output("git", "ls-remote", "--tags", REMOTE, pattern).strip() and not programs.dry_run:
-        raise DefinitionError(
-            f"{environment.name} follows the tags v{environment.tags.line}.*, and {REMOTE} has none: "
-            f"`./gw promote --from ENVIRONMENT --to {environment.name}` gives one to what runs in another environment"
-        )
 
 
 def _tags(environment: Environment, instead: str) -> Tags:
