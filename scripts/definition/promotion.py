@@ -151,6 +151,11 @@ def _applied(environment: Environment) -> tuple[str, datetime]:
                 f"{environment.name}: Kustomization {name} is not ready, and what is not well is not promoted: "
                 f"{said.get('message') or 'Flux has said nothing yet'}"
             )
+        if not status.get("history"):
+            raise DefinitionError(
+                f"{environment.name}: Kustomization {name} does not say since when it applies what it applies: Flux "
+                f"there is older than 2.7, `./gw flux bootstrap --env {environment.name}` installs the pinned one"
+            )
         match = REVISION.fullmatch(status.get("lastAppliedRevision", ""))
         applied[name] = match["commit"] if match else "no commit"
     if len(set(applied.values())) > 1:

@@ -11,6 +11,7 @@ import pytest
 
 from facts.environments import Environment, Tags
 from scripts import options, programs
+from scripts.cluster import flux
 from scripts.definition import committed, promotion
 from scripts.gate.node.git_server import ALONE, AUTHOR
 from synth import DefinitionError, ToolError
@@ -135,6 +136,7 @@ def test_tags_of_other_lines_and_of_people_count_for_nothing(repository: Reposit
         ({"hours": 0.5}, "as it is for 30 min, and"),
         ({"ready": "False"}, "Kustomization platform is not ready, and what is not well is not promoted: it is not"),
         ({"conditions": []}, "Kustomization platform is not ready, .*: Flux has said nothing yet"),
+        ({"history": []}, "Kustomization platform does not say since when it applies what it applies: Flux there is"),
         ({"lastAppliedRevision": "main@sha1:" + "0" * 40}, "is between two commits, wiki .*, platform 0000000000:"),
     ],
 )
@@ -261,6 +263,15 @@ def test_what_was_acknowledged_on_the_way_is_not_asked(
     monkeypatch.setattr(options, "ask", pytest.fail)
     promoted(repository, repository.commit("PersistentVolumeClaim", "other", data="x"))
     assert "the pages were moved" in capsys.readouterr().out
+
+
+def test_flux_is_not_told_to_follow_tags_that_are_not_there(repository: Repository) -> None:
+    commit = repository.commit()
+    with pytest.raises(DefinitionError, match=r"^stage follows the tags v3\.\*, and origin has none: `\./gw promote"):
+        flux._need_tag(programs.Programs(), TARGET)
+    flux._need_tag(programs.Programs(), SOURCE)
+    promoted(repository, commit)
+    flux._need_tag(programs.Programs(), TARGET)
 
 
 def test_a_dry_run_tags_nothing(repository: Repository) -> None:
