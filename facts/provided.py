@@ -6,7 +6,7 @@ restricted Pod Security Standard, which the apps' namespaces demand, refuses (in
 an autoscaled app needs metrics-server. docs/environments.md says how a managed cluster gets all of it.
 """
 
-from facts.environments import Environment
+from facts.environments import K3D, Environment
 from facts.layout import COMPONENTS_FILE, SYNC_NAME
 from synth.cluster import SHARED, Provided
 
@@ -97,7 +97,17 @@ OF_THE_MESH = (
 https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
 """
 
+GROUPS = {
+    "istiod": ("extensions.istio.io", "networking.istio.io", "security.istio.io", "telemetry.istio.io"),
+    "cert-manager": ("acme.cert-manager.io", "cert-manager.io"),
+    COMPONENTS_FILE: tuple(
+        f"{controller}.toolkit.fluxcd.io" for controller in ("helm", "kustomize", "notification", "source")
+    ),
+}
+"""What the API server takes beside Kubernetes' own kinds, by who brings them."""
+
 EVERYWHERE = (
+    *(Provided("APIGroup", group, by=by) for by, groups in GROUPS.items() for group in groups),
     *(Provided("Namespace", name, by="Kubernetes") for name in ("default", "kube-public", "kube-node-lease")),
     KUBE_SYSTEM,
     CLUSTER_DNS,
@@ -116,10 +126,12 @@ EVERYWHERE = (
 def provided(environment: Environment) -> tuple[Provided, ...]:
     """Everything that an environment's cluster has of its own."""
     found = [*EVERYWHERE]
+    if environment.context.startswith(K3D):
+        found += [Provided("APIGroup", f"{name}.cattle.io", by="k3s") for name in ("helm", "k3s")]
     if environment.rancher:
-        found += [CATTLE_SYSTEM, RANCHER]
+        found += [CATTLE_SYSTEM, RANCHER, Provided("APIGroup", "management.cattle.io", by="Helm release rancher")]
     if environment.prometheus:
-        found += [MONITORING, PROMETHEUS]
+        found += [MONITORING, PROMETHEUS, Provided("APIGroup", "monitoring.coreos.com", by=PROMETHEUS.by)]
     if environment.age_recipients:
         found.append(AGE_KEY)
     shared = environment.shared_storage_class

@@ -61,6 +61,30 @@ def resource_of(kind: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
 
 
+def problem_of_kind(group: str, version: str, kind: str) -> str | None:
+    """What is wrong with a kind of Kubernetes' own groups as the end of a sentence; nothing of any other group.
+
+    https://kubernetes.io/docs/reference/using-api/deprecation-guide/ has what is gone.
+    """
+    names = {*NAMESPACED.get(group, ()), *OF_NO_NAMESPACE.get(group, ())}
+    if not names:
+        return None
+    if resource_of(kind) not in names:
+        import difflib
+
+        near = difflib.get_close_matches(resource_of(kind), names, 1)
+        of = f"of group {group or repr(group)}"
+        return f"is of no kind that there is {of}" + (f": did you mean that of {near[0]}?" if near else "")
+    if version not in (served := SERVED.get(group, ("v1",))):
+        written = "/".join(filter(None, (group, served[-1])))
+        return f"is of version {version} of group {group or repr(group)}, which is not served: write {written}"
+    return None
+
+
+SERVED = {"autoscaling": ("v1", "v2"), "metrics.k8s.io": ("v1beta1",)}
+"""The versions of the groups that are served by more than `v1`, or by another one, where nobody turns on more."""
+
+
 def problem_of_group(group: str) -> str | None:
     """What is wrong with the name of an API group as the end of a sentence, where it is known not to be one."""
     name, slash, version = group.partition("/")

@@ -118,6 +118,8 @@ def _problems(line: str) -> Iterator[str]:
             bounds = [int(bound) if bound.isdecimal() else known.get(bound.lower(), -1) for bound in given]
             if not all(bound in numbers for bound in bounds) or bounds != sorted(bounds):
                 yield f"whose {name} {part} is not within {numbers.start} to {numbers.stop - 1}"
+            elif match["step"] and int(match["step"]) >= len(numbers):
+                yield f"whose {name} {part} steps over all of {numbers.start} to {numbers.stop - 1} but the first"
     if problem := _never(line):
         yield problem
     minute, hour, *_ = fields

@@ -179,6 +179,30 @@ def keys_of_tokens_are_fetched_safely(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def tokens_are_asked_for(cluster: Cluster) -> Iterator[Violation]:
+    """A request without a token passes a RequestAuthentication: only an AuthorizationPolicy can ask for one.
+
+    Where the app is handed the token, or what it says, the app may ask.
+    https://istio.io/latest/docs/reference/config/security/request_authentication/
+    """
+    for item in cluster.of("RequestAuthentication"):
+        rules = item.spec.get("jwtRules") or []
+        if not rules or any(rule.get(field) for rule in rules for field in HANDED_ON):
+            continue
+        labels = selected_labels(item.spec.get("selector"))
+        places = cluster.namespaces if item.namespace == ROOT_NAMESPACE else (item.namespace,)
+        for workload in (workload for place in places for workload in cluster.selected(place, labels)):
+            if not any(any(_asks_for_a_token(policy)) for policy in authorizations(cluster, workload)):
+                yield Violation(
+                    item,
+                    f"looks at tokens, and lets whoever has none in to {workload}: ask for one in an "
+                    'AuthorizationPolicy, as in a DENY from notRequestPrincipals ["*"]',
+                )
+
+
+HANDED_ON = ("forwardOriginalToken", "outputPayloadToHeader", "outputClaimToHeaders")
+
+
 def _asks_for_a_token(policy: Object) -> Iterator[str]:
     """By what a policy asks for a token, which no request has where nothing looks at it: a DENY too is then for none.
 
@@ -465,6 +489,7 @@ def policies_of_the_mesh_have_a_sidecar(cluster: Cluster) -> Iterator[Violation]
 RULES: tuple[Rule, ...] = (
     authorization_policies_name_what_exists,
     keys_of_tokens_are_fetched_safely,
+    tokens_are_asked_for,
     authorization_policies_can_match,
     addresses_are_those_of_callers,
     authorization_policies_name_ports_of_pods,

@@ -149,6 +149,14 @@ def _check_probes(container: Document) -> Iterator[str]:
                     f"{', '.join(map(str, offered)) or 'none'}"
                 )
         yield from _check_scheme(container, kind, probe.get("httpGet") or {})
+    for hook, handler in (container.get("lifecycle") or {}).items():
+        for action in ("httpGet", "tcpSocket"):
+            there = (handler.get(action) or {}) if isinstance(handler, dict) else {}
+            if "port" in there and "host" not in there and (port := there["port"]) not in offered:
+                yield (
+                    f"has {hook} of container {container['name']} ask port {port}, but the container declares "
+                    f"{', '.join(map(str, offered)) or 'none'}"
+                )
 
 
 def _always_ends_well(command: list[str]) -> bool:

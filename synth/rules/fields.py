@@ -77,6 +77,7 @@ def check_fields(subject: Object) -> Iterator[str]:
     """What is wrong with the values of one object, each as the end of a sentence that names the object."""
     document = subject.document
     yield from _check_name(subject)
+    yield from _check_of_the_cluster(document)
     if subject.kind == "CustomResourceDefinition":
         yield from _check_definition(subject)
         return
@@ -101,6 +102,35 @@ def check_fields(subject: Object) -> Iterator[str]:
     if containers(document):
         yield from check_containers(document)
         yield from check_pods(document)
+
+
+def _check_of_the_cluster(document: Document) -> Iterator[str]:
+    """What `kubectl get -o yaml` shows and the cluster writes, which somebody has copied into the definition."""
+    metadata = document["metadata"]
+    written = [f"metadata.{field}" for field in WRITTEN if metadata.get(field) is not None]
+    written += [
+        f"metadata.annotations[{key}]" for key in WRITTEN_ANNOTATIONS if key in (metadata.get("annotations") or {})
+    ]
+    written += ["status"] if document.get("status") else []
+    if written:
+        yield f"has {', '.join(written)}, which the cluster writes: leave {'them' if written[1:] else 'it'} out"
+    if metadata.get("ownerReferences"):
+        yield (
+            "has metadata.ownerReferences, and the cluster deletes what is owned by a uid that it does not have: leave "
+            "it out"
+        )
+    if metadata.get("finalizers"):
+        yield (
+            f"has the finalizer {metadata['finalizers'][0]}, so it stays after its deletion until somebody takes that "
+            "off: leave it out, who does so also writes it"
+        )
+
+
+WRITTEN = (
+    *("creationTimestamp", "deletionTimestamp", "generateName", "generation"),
+    *("managedFields", "resourceVersion", "selfLink", "uid"),
+)
+WRITTEN_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
 
 
 def _check_definition(subject: Object) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Rules for what Flux applies: every folder once, in an order in which each finds what it needs."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -135,14 +136,20 @@ def nothing_waits_for_certificates(cluster: Cluster) -> Iterator[Violation]:
     certificates = {
         applier.name: item for item in cluster.of("Certificate") if (applier := applier_of(appliers, item.folder))
     }
+    waiting: dict[str, list[Object]] = defaultdict(list)
     for item in _kustomizations(cluster):
-        for name in (needed["name"] for needed in item.spec.get("dependsOn", [])):
-            if name in certificates:
-                yield Violation(
-                    item,
-                    f"waits for Kustomization {name}, which is ready when {certificates[name]} is issued, and so may "
-                    "never be: put certificates into a Kustomization that nothing depends on",
-                )
+        for name in {needed["name"] for needed in item.spec.get("dependsOn", [])} & certificates.keys():
+            waiting[name].append(item)
+    for name, (item, *others) in waiting.items():
+        remedy = "may never be: put certificates into a Kustomization that nothing depends on"
+        if others:
+            them = ", ".join(each.name for each in (item, *others))
+            yield Violation(
+                certificates[name], f"is what Kustomizations {them} wait for in that of {name}, and {remedy}"
+            )
+        else:
+            ready = f"which is ready when {certificates[name]} is issued"
+            yield Violation(item, f"waits for Kustomization {name}, {ready}, and so {remedy}")
 
 
 def what_applies_others_does_not_wait_for_them(cluster: Cluster) -> Iterator[Violation]:
@@ -406,6 +413,24 @@ def times_are_durations(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def what_git_says_is_applied_again(cluster: Cluster) -> Iterator[Violation]:
+    """Of what holds data somebody else may write on; of all else a change in Git is meant to arrive.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
+    """
+    for item in cluster.objects:
+        annotations = item.document["metadata"].get("annotations") or {}
+        if annotations.get(f"{GROUP}/ssa") == "IfNotPresent" and item.kind not in WRITTEN_ON:
+            yield Violation(
+                item,
+                f"is made once and never changed by Flux, for its annotation {GROUP}/ssa IfNotPresent, so that no "
+                "release and no rule after that arrives: leave it out",
+            )
+
+
+WRITTEN_ON = HOLDING | {"ConfigMap", "Secret", "Job", "Lease"}
+
+
 def what_is_kept_has_a_namespace_that_is(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.objects:
         namespace = cluster.find("Namespace", "", item.namespace)
@@ -435,5 +460,6 @@ RULES: tuple[Rule, ...] = (
     what_flux_reads_is_there,
     releases_do_not_wait_for_themselves,
     times_are_durations,
+    what_git_says_is_applied_again,
     what_is_kept_has_a_namespace_that_is,
 )

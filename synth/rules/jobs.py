@@ -64,6 +64,14 @@ def jobs_run_once(cluster: Cluster) -> Iterator[Violation]:
     for item in (*cluster.of("Job"), *cluster.of("CronJob")):
         spec = job_spec(item.document)
         deadline, own = spec.get("activeDeadlineSeconds"), pod_spec(item.document).get("activeDeadlineSeconds")
+        if spec.get("completions") == 0:
+            yield Violation(item, "has completions 0, and so is done before it runs: leave it out")
+        if deadline and deadline < LEAST_RUN:
+            yield Violation(
+                item,
+                f"is ended after {deadline} seconds, in which hardly a pod gets its image and starts: raise "
+                "activeDeadlineSeconds",
+            )
         if deadline and own and own > deadline:
             yield Violation(
                 item,
@@ -92,6 +100,8 @@ def runs_come_and_end(cluster: Cluster) -> Iterator[Violation]:
 
 
 MOST_RUNS = 100
+LEAST_RUN = 10
+"""Seconds from a Job's start to its end, those for its pod's start among them."""
 
 ENDLESS = re.compile(
     r"\bwhile\s+(?:true|:|\[\s*1\s*\]|1)\s*;?\s*do\b|\bfor\s*\(\(\s*;\s*;\s*\)\)|\bsleep\s+inf(?:inity)?\b"

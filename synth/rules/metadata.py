@@ -22,6 +22,9 @@ KNOWN_VALUES = {
     "kustomize.toolkit.fluxcd.io/ssa": ("Override", "Merge", "IfNotPresent", "Ignore"),
 }
 
+LEFT_ALONE = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Ignore"}
+"""By what Flux passes over an object: meant for one in the cluster, by hand and for a while."""
+
 # https://istio.io/latest/docs/reference/config/annotations/ and labels/
 OF_PODS = {
     "sidecar.istio.io/": """
@@ -56,6 +59,11 @@ def check_metadata(mapping: Document, path: str) -> Iterator[str]:
             elif not isinstance(text, str):
                 kind = "an annotation" if field == "annotations" else "a label"
                 yield f"has {here} {text!r}: {kind} is text, put it in quotes"
+            elif text == LEFT_ALONE.get(key):
+                yield (
+                    f"has {here} {text!r}, so that Flux never applies it, and Git says what no cluster has: leave it "
+                    "out, and `flux suspend` its Kustomization to hold back a change"
+                )
             elif key in KNOWN_VALUES and text not in KNOWN_VALUES[key]:
                 yield f"has {here} {text!r}, which has no effect: there are {', '.join(KNOWN_VALUES[key])}"
             elif known := _known_instead(key):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from synth.api_resources import NAMESPACED, OF_NO_NAMESPACE, problem_of_kind
 from synth.cluster import Cluster, Rule, Violation
 from synth.tree import Object
 
@@ -12,6 +13,8 @@ https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-Ex
 """
 INGRESS_CONTROLLER = "IngressController"
 """Who does what an IngressClass is for: https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class"""
+API_GROUP = "APIGroup"
+"""What a controller adds to the API server by CustomResourceDefinitions: `networking.istio.io`."""
 SENT = {"accessLogging": "logs", "metrics": "metrics", "tracing": "traces"}
 
 
@@ -20,6 +23,18 @@ def what_controllers_bring_is_known(cluster: Cluster) -> Iterator[Violation]:
         for kind, name, does in _named_by(item):
             if not cluster.find(kind, "", name):
                 yield Violation(item, f"{does} {name}, {cluster.unknown(kind, '')}")
+
+
+def kinds_are_known(cluster: Cluster) -> Iterator[Violation]:
+    """Flux applies nothing of a folder in which one object is of a kind that the API server does not know."""
+    defined = {item.spec.get("group") for item in cluster.of("CustomResourceDefinition")}
+    known = {*NAMESPACED, *OF_NO_NAMESPACE, *defined, *cluster.known(API_GROUP, "")}
+    for item in cluster.objects:
+        if problem := problem_of_kind(item.group, item.document["apiVersion"].rpartition("/")[2], item.kind):
+            yield Violation(item, problem)
+        # What a release brings only its chart knows.
+        if item.group not in known and not cluster.of("HelmRelease"):
+            yield Violation(item, f"is of API group {item.group}, {cluster.unknown(API_GROUP, '')}")
 
 
 def _named_by(item: Object) -> Iterator[tuple[str, str, str]]:
@@ -34,4 +49,4 @@ def _named_by(item: Object) -> Iterator[tuple[str, str, str]]:
         yield INGRESS_CONTROLLER, str(item.spec.get("controller")), "is for the controller"
 
 
-RULES: tuple[Rule, ...] = (what_controllers_bring_is_known,)
+RULES: tuple[Rule, ...] = (what_controllers_bring_is_known, kinds_are_known)

@@ -8,7 +8,8 @@ from ipaddress import ip_network
 
 import yaml
 
-from synth.cluster import Cluster, Rule, Violation
+from synth.cluster import Cluster, Rule, Violation, shown
+from synth.mesh import ROOT_NAMESPACE, ServedHost, service_host
 from synth.pods import containers, declared, pod_labels, pod_template
 from synth.policies import ways
 from synth.quantity import quantity
@@ -225,7 +226,49 @@ def filters_find_their_proxies(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def sidecars_know_whom_pods_call(cluster: Cluster) -> Iterator[Violation]:
+    """A sidecar that does not know a Service sends what is for it as it is, which one of the mesh refuses.
+
+    https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener
+    """
+    for item in cluster.of("Sidecar"):
+        labels = (item.spec.get("workloadSelector") or {}).get("labels") or {}
+        places = cluster.namespaces if item.namespace == ROOT_NAMESPACE and not labels else (item.namespace,)
+        pods = [workload for place in places for workload in cluster.selected(place, labels)]
+        if not pods:
+            yield Violation(
+                item,
+                f"is for {f'pods with {shown(labels)}' if labels else 'all pods'} in namespace {item.namespace}, but "
+                "there are none: use the labels of a workload",
+            )
+        hosts = [str(host) for listener in item.spec.get("egress") or [] for host in listener.get("hosts") or []]
+        for host in (host for host in hosts if "/" not in host):
+            yield Violation(item, f"has egress to {host}, which Istio refuses: name the namespace too, as in ./{host}")
+        told: set[int] = set()
+        for way in ways(cluster) if hosts else ():
+            for caller in way.callers if way.is_narrow and way.direction == "Egress" else ():
+                for target in way.targets if any(caller is pod for pod in pods) else ():
+                    if id(target) not in told and not _knows(hosts, caller, _services(cluster, target)):
+                        told.add(id(target))
+                        yield Violation(
+                            item,
+                            f"hides the Service of {target} from {caller}, which calls it: add "
+                            f"{'.' if target.namespace == caller.namespace else target.namespace}/* to its egress",
+                        )
+
+
+def _knows(hosts: Iterable[str], caller: Object, services: Sequence[Object]) -> bool:
+    """Whether a sidecar with these hosts in its egress knows one of the Services, where there are some."""
+    served = [ServedHost.of(f"{caller.namespace}{host[1:]}" if host.startswith("./") else host) for host in hosts]
+    return not services or any(
+        entry.admits(service.namespace, service_host(service.name, service.namespace))
+        for entry in served
+        for service in services
+    )
+
+
 RULES: tuple[Rule, ...] = (
+    sidecars_know_whom_pods_call,
     filters_find_their_proxies,
     what_is_said_to_the_proxy_can_be_read,
     what_is_said_to_the_proxy_is_said_on_pods,

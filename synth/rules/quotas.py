@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from synth.cluster import Cluster, Rule, Violation
 from synth.manifest import Document
-from synth.pods import RESOURCES, containers
+from synth.pods import RESOURCES, containers, pod_spec
 from synth.quantity import as_quantity, quantity
 from synth.scale import scale, surge
 from synth.takes import PROXY_DEFAULTS, amount_of, pod_takes, proxy_takes
@@ -15,10 +15,10 @@ from synth.tree import Object
 def quotas_fit_at_full_scale(cluster: Cluster) -> Iterator[Violation]:
     """What a namespace's pods and volumes request, every autoscaler at its maximum, fits its ResourceQuota."""
     for quota in cluster.of("ResourceQuota"):
-        # One with scopes is for some of the pods alone.
-        if quota.spec.get("scopes") or quota.spec.get("scopeSelector"):
+        counted = _counted(cluster, quota)
+        if counted is None:
             continue
-        needed = _needed(cluster, quota.namespace)
+        needed = _needed(cluster, quota.namespace, counted)
         short = [
             (resource, str(amount), as_quantity(needed[resource], binary=_in_bytes(resource)))
             for resource, amount in (quota.spec.get("hard") or {}).items()
@@ -32,6 +32,22 @@ def quotas_fit_at_full_scale(cluster: Cluster) -> Iterator[Violation]:
                 f"{_and(need for _, _, need in short)}: raise it, or run fewer or smaller pods",
                 relies_on=[item for item in cluster.objects if item.namespace == quota.namespace and item is not quota],
             )
+
+
+def _counted(cluster: Cluster, quota: Object) -> list[Object] | None:
+    """The workloads whose pods a quota counts; nothing where it has a scope that the tree does not tell.
+
+    https://kubernetes.io/docs/concepts/policy/resource-quotas/#quota-scopes
+    """
+    pods = cluster.selected(quota.namespace, {})
+    if quota.spec.get("scopeSelector"):
+        return None
+    for scope in quota.spec.get("scopes") or []:
+        if scope not in ("Terminating", "NotTerminating"):
+            return None
+        ends = scope == "Terminating"
+        pods = [pod for pod in pods if bool(pod_spec(pod.document).get("activeDeadlineSeconds")) == ends]
+    return pods
 
 
 def _fits(needed: Decimal, amount: object) -> bool:
@@ -66,7 +82,7 @@ COUNTED = {
 """What a quota counts an object as."""
 
 
-def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
+def _needed(cluster: Cluster, namespace: str, counted: Iterable[Object]) -> dict[str, Decimal]:
     """How much of each resource a namespace needs at full scale, by the names that a ResourceQuota has for them."""
     needed: dict[str, Decimal] = {"pods": Decimal(0)}
 
@@ -80,7 +96,7 @@ def _needed(cluster: Cluster, namespace: str) -> dict[str, Decimal]:
             add(f"{prefix}requests.storage", count * size)
 
     nodes = sum(given.kind == "Node" for given in cluster.provided)
-    for item in cluster.selected(namespace, {}):
+    for item in counted:
         # Of a DaemonSet each node has one, and a cluster at least one node.
         pods = max(nodes, 1) if item.kind == "DaemonSet" else scale(cluster, item)[1] + surge(cluster, item)
         add("pods", pods)
@@ -110,12 +126,45 @@ def _storage(claim: Document) -> Decimal:
 PROXY = "Istio's proxy"
 
 
-def containers_keep_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
+def what_runs_keeps_to_the_limit_range(cluster: Cluster) -> Iterator[Violation]:
     for item in cluster.of("LimitRange"):
         for limit in item.spec.get("limits", []):
             if limit["type"] == "Container":
                 for workload in cluster.selected(item.namespace, {}):
                     yield from _above(cluster, item, limit.get("max") or {}, workload)
+                    yield from _far_apart(item, limit.get("maxLimitRequestRatio") or {}, workload)
+            if limit["type"] == "PersistentVolumeClaim":
+                yield from _not_within(cluster, item, limit)
+
+
+def _far_apart(limit_range: Object, most: Mapping[str, str], workload: Object) -> Iterator[Violation]:
+    for container in containers(workload.document):
+        resources = container.get("resources") or {}
+        for resource, ratio in most.items():
+            asked, limit = ((resources.get(kind) or {}).get(resource) for kind in ("requests", "limits"))
+            if asked and limit and amount_of(limit) > amount_of(asked) * amount_of(ratio):
+                yield Violation(
+                    workload,
+                    f"has container {container['name']} with {limit} of {resource} at most and a request for {asked}, "
+                    f"more than {ratio} times apart, as {limit_range} in its namespace has it: bring the two closer",
+                )
+
+
+def _not_within(cluster: Cluster, limit_range: Object, limit: Document) -> Iterator[Violation]:
+    """Claims that are refused for their size, a StatefulSet's when it makes its pods."""
+    claims = [(item, item.document) for item in cluster.within(limit_range.namespace, "PersistentVolumeClaim")]
+    for item in cluster.within(limit_range.namespace, "StatefulSet"):
+        claims += [(item, template) for template in item.spec.get("volumeClaimTemplates") or []]
+    for owner, document in claims:
+        for bound, field in (("below", "min"), ("above", "max")):
+            size = (limit.get(field) or {}).get("storage")
+            asked = _storage(document)
+            if size and (asked < amount_of(size) if field == "min" else asked > amount_of(size)):
+                yield Violation(
+                    owner,
+                    f"asks for a volume of {as_quantity(asked, binary=True)}, {bound} the {size} of {limit_range} in "
+                    "its namespace: change the one or the other",
+                )
 
 
 def _above(cluster: Cluster, limit_range: Object, most: Mapping[str, str], workload: Object) -> Iterator[Violation]:
@@ -161,6 +210,6 @@ def quotas_find_what_they_count(cluster: Cluster) -> Iterator[Violation]:
 
 RULES: tuple[Rule, ...] = (
     quotas_fit_at_full_scale,
-    containers_keep_to_the_limit_range,
+    what_runs_keeps_to_the_limit_range,
     quotas_find_what_they_count,
 )

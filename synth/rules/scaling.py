@@ -46,6 +46,8 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
                 f"sets replicas {target.spec['replicas']}, and {item} sets it too: leave it out, or Flux and the "
                 "autoscaler undo each other's number",
             )
+        for problem in _problems_of_autoscaler(cluster, item):
+            yield Violation(item, problem)
         names = [container["name"] for container in pod_spec(target.document).get("containers", [])]
         for metric in item.spec.get("metrics", []):
             container = (metric.get("containerResource") or {}).get("container")
@@ -53,6 +55,38 @@ def autoscalers_are_in_charge(cluster: Cluster) -> Iterator[Violation]:
                 yield Violation(
                     item, f"measures container {container}, but the pods of {target} have {', '.join(names)}"
                 )
+
+
+def _problems_of_autoscaler(cluster: Cluster, autoscaler: Object) -> Iterator[str]:
+    """https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/."""
+    for direction, never in (("scaleUp", "adds a pod"), ("scaleDown", "takes a pod away again")):
+        behavior = (autoscaler.spec.get("behavior") or {}).get(direction) or {}
+        if behavior.get("selectPolicy") == "Disabled":
+            yield (
+                f"never {never}, by the selectPolicy Disabled of its {direction}: leave it out, or make it slower with "
+                "policies"
+            )
+        if behavior.get("stabilizationWindowSeconds", 0) > LONGEST_LOOK:
+            yield (
+                f"looks back {behavior['stabilizationWindowSeconds']} seconds before it decides on a {direction}: "
+                f"Kubernetes takes {LONGEST_LOOK} at most"
+            )
+    for metric in autoscaler.spec.get("metrics") or []:
+        group = SERVED_BY.get(str(metric.get("type")))
+        if group and not any(name.endswith(f".{group}") for name in cluster.known("APIService", "")):
+            yield (
+                f"measures by a metric of type {metric['type']}, which {group} answers for, and nobody in the cluster "
+                "serves that: measure Resource or ContainerResource"
+            )
+
+
+LONGEST_LOOK = 3600
+SERVED_BY = {
+    "Pods": "custom.metrics.k8s.io",
+    "Object": "custom.metrics.k8s.io",
+    "External": "external.metrics.k8s.io",
+}
+"""Who answers for metrics beyond those of metrics-server, as the name of its APIService ends."""
 
 
 def rollouts_leave_some_pods(cluster: Cluster) -> Iterator[Violation]:

@@ -69,6 +69,47 @@ def services_lead_to_pods_that_serve(cluster: Cluster) -> Iterator[Violation]:
                     )
 
 
+def headless_services_have_the_ports_of_their_pods(cluster: Cluster) -> Iterator[Violation]:
+    """Whoever asks for one gets the addresses of its pods, and nothing is there that turns one port into another."""
+    for item in cluster.of("Service"):
+        selector = item.spec.get("selector")
+        if item.spec.get("clusterIP") != "None" or not selector:
+            continue
+        for target in cluster.selected(item.namespace, selector):
+            own = {port.name: port.number for port in declared(containers(target.document))}
+            for port in item.spec.get("ports") or []:
+                given = port.get("targetPort", port["port"])
+                number = own.get(given, given)
+                if isinstance(number, int) and number != port["port"]:
+                    yield Violation(
+                        item,
+                        f"is headless, so that its callers ask the pods of {target} at port {port['port']}, and these "
+                        f"listen on {number}: write port {number}, or leave clusterIP out",
+                    )
+
+
+def slices_are_of_a_service(cluster: Cluster) -> Iterator[Violation]:
+    """Nobody reads the addresses of an EndpointSlice that names no Service, and a selector's are written by Kubernetes.
+
+    https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors
+    """
+    for item in cluster.of("EndpointSlice"):
+        name = (item.document["metadata"].get("labels") or {}).get(OF_SERVICE)
+        service = cluster.find("Service", item.namespace, name) if name else None
+        if not name:
+            yield Violation(item, f"is of no Service, and so nobody is sent to it: name one in the label {OF_SERVICE}")
+        elif service is None:
+            yield Violation(item, f"is of Service {name}, {cluster.unknown('Service', item.namespace)}")
+        elif isinstance(service, Object) and service.spec.get("selector"):
+            yield Violation(
+                item,
+                f"is of {service}, whose selector finds the pods by itself: leave out the one or the other",
+            )
+
+
+OF_SERVICE = "kubernetes.io/service-name"
+
+
 def who_names_a_service_finds_it(cluster: Cluster) -> Iterator[Violation]:
     """The Service that gives a StatefulSet's pods their names, and those that an Ingress leads to."""
     for item in cluster.of("StatefulSet"):
@@ -218,6 +259,8 @@ def webhooks_are_answered(cluster: Cluster) -> Iterator[Violation]:
 RULES: tuple[Rule, ...] = (
     services_reach_one_workload,
     services_lead_to_pods_that_serve,
+    headless_services_have_the_ports_of_their_pods,
+    slices_are_of_a_service,
     who_names_a_service_finds_it,
     ports_say_what_is_spoken,
     ports_of_others_speak_no_http,

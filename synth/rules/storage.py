@@ -55,6 +55,17 @@ def claims_can_be_had(cluster: Cluster) -> Iterator[Violation]:
                 )
 
 
+def drivers_are_there(cluster: Cluster) -> Iterator[Violation]:
+    """A pod whose volume no driver mounts waits for ever: https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/."""
+    for item in cluster.workloads:
+        for volume in pod_spec(item.document).get("volumes") or []:
+            driver = (volume.get("csi") or {}).get("driver")
+            if driver and not cluster.find("CSIDriver", "", driver):
+                yield Violation(
+                    item, f"has volume {volume['name']} of CSIDriver {driver}, {cluster.unknown('CSIDriver', '')}"
+                )
+
+
 def claims_are_what_pods_make_of_them(cluster: Cluster) -> Iterator[Violation]:
     """A new volume that nobody may write to stays empty, and one that is a device has no folder to mount.
 
@@ -233,6 +244,7 @@ def _labels(item: Object) -> str:
 
 RULES: tuple[Rule, ...] = (
     claims_can_be_had,
+    drivers_are_there,
     scratch_space_is_within_the_limit,
     claims_find_their_class,
     volumes_of_several_nodes_have_a_class_for_it,

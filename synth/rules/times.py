@@ -32,6 +32,8 @@ LEAST_APPLY, LEAST_INTERVAL = 60, 10
 """Seconds: what pods take from their image to their first answer, and between two looks of Flux that are worth it."""
 LONGEST_SILENCE = {"readinessProbe": 600, "livenessProbe": HOUR}
 """Seconds until somebody has to know that a container serves again, and that it hangs."""
+LEAST_START = 5
+"""Seconds that a container has to start, on a node that starts others too."""
 LONGEST_HOOK = 60
 """Seconds: until its postStart hook ends a container does not count as started."""
 FLUX = "toolkit.fluxcd.io"
@@ -196,6 +198,17 @@ def _check_probes(container: Document) -> Iterator[str]:
             yield (
                 f"has {kind} of container {container['name']} wait {timeout} seconds for an answer and ask every "
                 f"{period}: make timeoutSeconds at most periodSeconds"
+            )
+        if kind == "livenessProbe" and probe.get("failureThreshold", 3) == 1:
+            yield (
+                f"has {kind} end container {container['name']} at its first answer that comes late: leave "
+                "failureThreshold out, it is 3 then"
+            )
+        starts = probe.get("initialDelaySeconds", 0) + period * probe.get("failureThreshold", 3)
+        if probe and kind == "startupProbe" and starts < LEAST_START:
+            yield (
+                f"has {kind} end container {container['name']} when it does not answer within {starts} seconds, again "
+                f"and again on a node that is busy: give it {LEAST_START} at least, by failureThreshold"
             )
         silent = probe.get("initialDelaySeconds", 0) + period * probe.get("failureThreshold", 3)
         if probe and kind in LONGEST_SILENCE and silent > (most := LONGEST_SILENCE[kind]):

@@ -58,12 +58,7 @@ def _problems_of_policy(policy: Document | None) -> Iterator[str]:
 
 
 def _problems_of_level(level: Document) -> Iterator[str]:
-    outlier = level.get("outlierDetection") or {}
-    for field in ("maxEjectionPercent", "minHealthPercent"):
-        if not 0 <= outlier.get(field, 0) <= ALL:
-            yield f"{field} {outlier[field]}: a percentage is from 0 to {ALL}"
-    if outlier.get("consecutiveLocalOriginFailures") and not outlier.get("splitExternalLocalOriginErrors"):
-        yield "consecutiveLocalOriginFailures without splitExternalLocalOriginErrors: set that to true"
+    yield from _problems_of_ejection(level.get("outlierDetection") or {})
     pool = level.get("connectionPool") or {}
     http, tcp = pool.get("http") or {}, pool.get("tcp") or {}
     for field, value in (
@@ -85,14 +80,30 @@ def _problems_of_level(level: Document) -> Iterator[str]:
         yield "useClientProtocol and h2UpgradePolicy UPGRADE, which contradict each other: leave one out"
     balancer = level.get("loadBalancer") or {}
     chosen = balancer.get("consistentHash") or {}
+    for field in ("httpHeaderName", "httpQueryParameterName"):
+        if field in chosen and not chosen[field]:
+            yield f"an {field} without a name: write one"
     if "httpCookie" in chosen and not chosen["httpCookie"].get("name"):
         yield "an httpCookie without a name: write one"
     if "maglev" in chosen and not _is_prime(size := chosen["maglev"].get("tableSize", 0)):
         yield f"a maglev table of {size}: the size is a prime number below {LARGEST_TABLE}, as in 65537"
     if len(rings := [field for field in RINGS if field in chosen]) > 1:
         yield f"{' and '.join(rings)}, of which Istio takes one: leave the others out"
-    if "localityLbSetting" in balancer and not outlier:
+    if "localityLbSetting" in balancer and not level.get("outlierDetection"):
         yield "a localityLbSetting without outlierDetection, which it goes by: add that"
+
+
+def _problems_of_ejection(outlier: Document) -> Iterator[str]:
+    for field in ("maxEjectionPercent", "minHealthPercent"):
+        if not 0 <= outlier.get(field, 0) <= ALL:
+            yield f"{field} {outlier[field]}: a percentage is from 0 to {ALL}"
+    if outlier.get("maxEjectionPercent") == ALL and not outlier.get("minHealthPercent"):
+        yield (
+            f"maxEjectionPercent {ALL}, so that one page with an error in it, asked of every pod, leaves visitors with "
+            "503 for all the others: write less, as in 50"
+        )
+    if outlier.get("consecutiveLocalOriginFailures") and not outlier.get("splitExternalLocalOriginErrors"):
+        yield "consecutiveLocalOriginFailures without splitExternalLocalOriginErrors: set that to true"
 
 
 def _is_prime(number: int) -> bool:

@@ -6,6 +6,7 @@ https://github.com/kubernetes/kubernetes.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
@@ -193,8 +194,19 @@ def _check_service(spec: Document) -> Iterator[str]:
 def _check_external_name(host: str) -> Iterator[str]:
     if not host:
         yield "is of type ExternalName and has no externalName: write the host that it stands for"
+    elif _is_address(host):
+        yield (
+            f"stands for {host}, which is an address, and DNS would look for a host of that name: write a host, or "
+            "leave type and selector out and list the address in an EndpointSlice"
+        )
     elif not SUBDOMAIN.fullmatch(host.removesuffix(".")):
         yield f"stands for {host!r}, which is no host: write its name alone, as in db.example.org"
+
+
+def _is_address(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return False
 
 
 def _check_addresses(subject: Object) -> Iterator[str]:

@@ -156,6 +156,10 @@ PROVIDED = (
     Provided("Pod", "istio-ingress", by="Istio", namespace="istio-system", labels={"istio": "ingress"}),
     Provided("Service", "outside", by="somebody", namespace="istio-system", ports=(443,)),
     Provided("Secret", "key", by="somebody", namespace="wiki"),
+    *(Provided("APIGroup", f"{group}.istio.io", by="Istio") for group in ("networking", "security", "telemetry")),
+    *(Provided("APIGroup", f"{group}.toolkit.fluxcd.io", by="Flux") for group in ("kustomize", "source")),
+    Provided("APIGroup", "helm.toolkit.fluxcd.io", by="Flux"),
+    Provided("APIGroup", "cert-manager.io", by="cert-manager"),
 )
 
 

@@ -40,6 +40,8 @@ def test_a_line_of_cron_may_be(line: str) -> None:
         ("0 3 * mon *", "whose month mon is not within 1 to 12"),
         ("30-10 3 * * *", "whose minute 30-10 is not within 0 to 59"),
         ("*/0 3 * * *", "whose minute */0 cannot be read"),
+        ("*/90 3 * * *", "whose minute */90 steps over all of 0 to 59 but the first"),
+        ("0 */24 * * *", "whose hour */24 steps over all of 0 to 23 but the first"),
         ("@never", "which is not minute"),
         ("0 3 30 2 *", "whose day 30 month 2 does not have"),
         ("0 3 31 apr,jun *", "whose day 31 month apr,jun does not have"),

@@ -515,3 +515,30 @@ def test_a_call_that_the_network_lets_through_is_one_that_the_mesh_does(principa
     ]
     put(find(documents, "AuthorizationPolicy"), "spec/rules", [GATEWAYS, of(principals=[principal])])
     assert sentences(documents) == told
+
+
+def tokens(**rule: Any) -> Document:
+    item = istio("RequestAuthentication", selector=WIKI_PODS, jwtRules=[{"issuer": "https://example.com", **rule}])
+    return {**item, "apiVersion": "security.istio.io/v1"}
+
+
+def denied_without(*principals: str) -> Document:
+    rules = [{"from": [{"source": {"notRequestPrincipals": [*principals]}}]}]
+    return istio("AuthorizationPolicy", selector=WIKI_PODS, action="DENY", rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("documents", "count"),
+    [
+        ([tokens()], 1),
+        ([tokens(), istio("AuthorizationPolicy", selector=WIKI_PODS, rules=[GATEWAYS])], 1),
+        ([tokens(), denied_without("*")], 0),
+        ([tokens(), lets_in(requestPrincipals=["*"])], 0),
+        ([tokens(forwardOriginalToken=True)], 0),
+        ([tokens(outputClaimToHeaders=[{"header": "x-user", "claim": "sub"}])], 0),
+    ],
+)
+def test_who_looks_at_tokens_asks_for_one(documents: list[Document], count: int) -> None:
+    found = said((authorization.tokens_are_asked_for,), [*environment(), *documents])
+    assert len(found) == count
+    assert all("looks at tokens, and lets whoever has none in to Deployment wiki" in told for told in found)

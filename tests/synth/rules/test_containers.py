@@ -185,3 +185,10 @@ def test_what_an_image_starts_with_is_not_mounted_over(path: str, told: int) -> 
 def test_a_probe_asks_something(command: list[str], asks: bool) -> None:
     found = problems(f"{CONTAINER}/livenessProbe", {"exec": {"command": command}})
     assert ["which ends with 0 whatever the container does" in told for told in found] == [True] * (not asks)
+
+
+@pytest.mark.parametrize("hook", ["preStop", "postStart"])
+@pytest.mark.parametrize("port", [8001, "web"])
+def test_a_hook_asks_a_port_of_its_container(hook: str, port: int | str) -> None:
+    (told,) = problems(f"{CONTAINER}/lifecycle", {hook: {"httpGet": {"port": port}}})
+    assert f"has {hook} of container wiki ask port {port}, but the container declares" in told

@@ -371,3 +371,34 @@ def test_what_cannot_be_a_file_is_not_a_key(key: str) -> None:
 def test_what_can_be_a_file_is_a_key(key: str) -> None:
     settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {key: "x"}}
     assert list(check_fields(Object(settings, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("resourceVersion", "7", "has metadata.resourceVersion, which the cluster writes: leave it out"),
+        ("generateName", "wiki-", "has metadata.generateName, which the cluster writes"),
+        (
+            "annotations",
+            {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+            "has metadata.annotations[kubectl.kubernetes.io/last-applied-configuration], which the cluster writes",
+        ),
+        ("ownerReferences", [{"uid": "1"}], "the cluster deletes what is owned by a uid that it does not have"),
+        ("finalizers", ["example.com/it"], "has the finalizer example.com/it, so it stays after its deletion"),
+        ("annotations", {"example.com/it": "x"}, ""),
+        ("finalizers", [], ""),
+    ],
+)
+def test_what_the_cluster_writes_is_left_out(field: str, value: Any, told: str) -> None:
+    found = problems("Deployment", f"metadata/{field}", value)
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
+def test_all_that_the_cluster_writes_is_told_in_one_sentence() -> None:
+    (told,) = problems("Deployment", "status", {"replicas": 1})
+    assert told == "has status, which the cluster writes: leave it out"
+    document = find(environment(), "Deployment")
+    document["metadata"] |= {"uid": "1", "generation": 2}
+    (told,) = check_fields(Object(document, "charts/wiki.py", "deploy/apps/wiki/it.yaml"))
+    assert told == "has metadata.generation, metadata.uid, which the cluster writes: leave them out"

@@ -474,3 +474,27 @@ def test_nothing_waits_for_a_certificate() -> None:
     documents = [*environment(), certificate()]
     assert told in apart(documents, "Certificate")
     assert told not in apart(documents, "Namespace")
+
+
+def test_a_certificate_that_several_wait_for_is_told_once() -> None:
+    more = kustomization("more", "./deploy/more", dependsOn=[{"name": "platform"}])
+    told = [
+        sentence
+        for sentence in apart([*environment(), certificate(), more], "Certificate")
+        if "may never be" in sentence
+    ]
+    assert told == [
+        "Certificate wiki is what Kustomizations apps, more wait for in that of platform, and may never be: put "
+        "certificates into a Kustomization that nothing depends on"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("Deployment", 1), ("Service", 1), ("NetworkPolicy", 1), ("PersistentVolumeClaim", 0)]
+)
+def test_what_is_made_once_holds_data(kind: str, count: int) -> None:
+    documents = environment()
+    put(find(documents, kind), "metadata/annotations", {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"})
+    found = said((flux.what_git_says_is_applied_again,), documents)
+    assert len(found) == count
+    assert all("is made once and never changed by Flux" in told for told in found)

@@ -26,6 +26,9 @@ NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
     ("document", "told"),
     [
         (other("Job", suspend=True), "Job other is suspended, so that it never runs"),
+        (other("Job", completions=0), "Job other has completions 0, and so is done before it runs: leave it out"),
+        (other("Job", activeDeadlineSeconds=5), "Job other is ended after 5 seconds, in which hardly a pod gets"),
+        (cron_job({"activeDeadlineSeconds": 9}), "CronJob other is ended after 9 seconds"),
         (cron_job({}, suspend=True), "CronJob other is suspended, so that it never runs"),
         (cron_job({}, suspend=True, schedule="0 3 1 * *"), "or write @yearly where somebody starts it by hand alone"),
         (cron_job({"suspend": True}), "CronJob other is suspended, so that it never runs"),

@@ -53,6 +53,12 @@ def test_a_field_of_another_shape_is_left_alone(value: object) -> None:
     assert list(check_metadata({"labels": value}, "spec.values")) == []
 
 
+@pytest.mark.parametrize(("key", "value"), [("reconcile", "disabled"), ("ssa", "Ignore")])
+def test_what_flux_passes_over_gives_its_sentence(key: str, value: str) -> None:
+    (told,) = check_metadata({"annotations": {f"kustomize.toolkit.fluxcd.io/{key}": value}}, "metadata")
+    assert f"{value!r}, so that Flux never applies it, and Git says what no cluster has" in told
+
+
 def test_a_key_of_istios_that_it_does_not_know_gives_its_sentence() -> None:
     known = {"annotations": {"sidecar.istio.io/proxyMemoryLimit": "256Mi"}}
     assert list(check_metadata(known, "metadata")) == []

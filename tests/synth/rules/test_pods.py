@@ -87,6 +87,8 @@ ALLOWED: list[tuple[str, Any]] = [
     (f"{CONTAINER}/securityContext/capabilities", {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}),
     (f"{CONTAINER}/securityContext/appArmorProfile", {"type": "RuntimeDefault"}),
     (f"{CONTAINER}/lifecycle", {"preStop": {"httpGet": {"path": "/end", "port": 8000}}}),
+    (f"{CONTAINER}/lifecycle", {"postStart": {"tcpSocket": {"port": "http"}}}),
+    (f"{CONTAINER}/lifecycle", {"preStop": {"sleep": {"seconds": 5}}}),
 ]
 
 

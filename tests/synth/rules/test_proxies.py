@@ -4,7 +4,7 @@ import pytest
 
 from synth.manifest import Document
 from synth.rules import proxies
-from tests.synth.objects import DNS, FOR_OTHER, ISTIOD, WIKI_PODS, find, other, policy, said, with_sidecars
+from tests.synth.objects import DNS, FOR_OTHER, ISTIOD, WIKI_PODS, find, istio, other, policy, said, with_sidecars
 
 TRAFFIC = "traffic.sidecar.istio.io/"
 INJECT = {"sidecar.istio.io/inject": "true"}
@@ -112,3 +112,38 @@ def test_metrics_are_read_where_pods_listen(annotations: dict[str, str], told: l
     found = said(proxies.RULES, annotated({f"prometheus.io/{key}": text for key, text in annotations.items()}))
     assert len(found) == len(told)
     assert all(fragment in sentence for fragment, sentence in zip(told, found, strict=True))
+
+
+CALLED = {"podSelector": FOR_OTHER}
+
+
+def calling() -> list[Document]:
+    """The wiki, which calls the pods of another app by their Service."""
+    called = other("Deployment")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": called["metadata"]}
+    service["spec"] = {"selector": FOR_OTHER["matchLabels"], "ports": [{"port": 80}]}
+    out = policy("out", podSelector=WIKI_PODS, policyTypes=["Egress"], egress=[{"to": [CALLED]}])
+    into = policy(
+        "into", podSelector=FOR_OTHER, policyTypes=["Ingress"], ingress=[{"from": [{"podSelector": WIKI_PODS}]}]
+    )
+    return [*with_sidecars(DNS, ISTIOD), called, service, out, into]
+
+
+@pytest.mark.parametrize(
+    ("labels", "hosts", "told"),
+    [
+        (WIKI_PODS, ["istio-system/*"], "hides the Service of Deployment other from Deployment wiki, which calls it"),
+        (WIKI_PODS, ["./wiki.wiki.svc.cluster.local"], "which calls it: add ./* to its egress"),
+        (WIKI_PODS, ["other.wiki.svc.cluster.local"], "which Istio refuses: name the namespace too, as in ./other"),
+        ({"matchLabels": {"app": "none"}}, ["*/*"], "is for pods with app=none in namespace wiki, but there are none"),
+        (WIKI_PODS, ["./*", "istio-system/*"], ""),
+        (WIKI_PODS, ["*/*"], ""),
+        (WIKI_PODS, ["wiki/other.wiki.svc.cluster.local"], ""),
+        (FOR_OTHER, ["istio-system/*"], ""),
+    ],
+)
+def test_a_sidecar_knows_whom_its_pods_call(labels: Document, hosts: list[str], told: str) -> None:
+    item = istio("Sidecar", workloadSelector={"labels": labels["matchLabels"]}, egress=[{"hosts": hosts}])
+    found = said((proxies.sidecars_know_whom_pods_call,), [*calling(), item])
+    assert bool(found) == bool(told)
+    assert told in (found or [""])[0]

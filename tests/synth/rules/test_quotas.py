@@ -450,3 +450,59 @@ def test_the_proxy_keeps_to_the_limit_range_as_well() -> None:
         "LimitRange wiki in its namespace: raise the one or name less in the annotations "
         "sidecar.istio.io/proxyCPULimit and sidecar.istio.io/proxyMemoryLimit of its pods"
     ]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "ends", "count"),
+    [
+        (["NotTerminating"], None, 1),
+        (["NotTerminating"], 60, 0),
+        (["Terminating"], None, 0),
+        (["Terminating"], 60, 1),
+        (["BestEffort"], None, 0),
+    ],
+)
+def test_a_quota_counts_the_pods_of_its_scopes(scopes: list[str], ends: int | None, count: int) -> None:
+    documents = unlimited()
+    find(documents, "Deployment")["spec"]["template"]["spec"] |= {"activeDeadlineSeconds": ends}
+    given = quota("pods", "0")
+    given["spec"]["scopes"] = scopes
+    assert len(said((quotas.quotas_fit_at_full_scale,), [*documents, given])) == count
+
+
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [
+        ({"memory": "1"}, "with 128Mi of memory at most and a request for 64Mi, more than 1 times apart"),
+        ({"memory": "2"}, ""),
+    ],
+)
+def test_a_limit_is_as_near_the_request_as_the_range_says(ratio: dict[str, str], told: str) -> None:
+    documents = unlimited()
+    put(find(documents, "Deployment"), f"{POD}/containers/0/resources/requests/memory", "64Mi")
+    put(find(documents, "Deployment"), f"{POD}/containers/0/resources/limits/memory", "128Mi")
+    found = sentences([*documents, limit_range(maxLimitRequestRatio=ratio)])
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ({"min": {"storage": "2Gi"}}, "asks for a volume of 1Gi, below the 2Gi of LimitRange wiki"),
+        ({"max": {"storage": "512Mi"}}, "asks for a volume of 1Gi, above the 512Mi of LimitRange wiki"),
+        ({"min": {"storage": "1Gi"}, "max": {"storage": "1Gi"}}, ""),
+    ],
+)
+@pytest.mark.parametrize("kind", ["PersistentVolumeClaim", "StatefulSet"])
+def test_a_volume_keeps_to_the_range_of_its_namespace(kind: str, limit: dict[str, Any], told: str) -> None:
+    documents = unlimited()
+    claim = find(documents, "PersistentVolumeClaim")
+    if kind == "StatefulSet":
+        documents.remove(claim)
+        documents.append(other(kind, volumeClaimTemplates=[claim]))
+    given = limit_range(**limit)
+    given["spec"]["limits"][0]["type"] = "PersistentVolumeClaim"
+    found = said((quotas.what_runs_keeps_to_the_limit_range,), [*documents, given])
+    assert len(found) == bool(told)
+    assert told in "".join(found)

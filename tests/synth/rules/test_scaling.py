@@ -296,3 +296,38 @@ def test_a_rollout_leaves_some_pods(rolling: Document, told: str) -> None:
     assert [told in sentence for sentence in sentences(documents)] == ([True] if told else [])
     documents.remove(find(documents, "Service"))
     assert sentences(documents) == []
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {"metrics": [{"type": kind}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}},
+            "never takes a pod away again, by the selectPolicy",
+        ),
+        ({"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}, "never adds a pod, by the selectPolicy Disabled"),
+        (
+            {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 3601}}},
+            "looks back 3601 seconds before it decides",
+        ),
+        (of_type("Pods"), "by a metric of type Pods, which custom.metrics.k8s.io answers for, and nobody"),
+        (of_type("Object"), "by a metric of type Object, which custom.metrics.k8s.io answers for"),
+        (of_type("External"), "by a metric of type External, which external.metrics.k8s.io answers for"),
+        (of_type("Resource"), ""),
+        ({"behavior": {"scaleDown": {"selectPolicy": "Min", "stabilizationWindowSeconds": 3600}}}, ""),
+    ],
+)
+def test_an_autoscaler_can_do_what_it_is_for(spec: dict[str, Any], told: str) -> None:
+    found = said((scaling.autoscalers_are_in_charge,), autoscaled(**spec))
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
+def test_a_metric_of_pods_may_be_served() -> None:
+    served = Provided("APIService", "v1beta1.custom.metrics.k8s.io", by="somebody")
+    assert said((scaling.autoscalers_are_in_charge,), autoscaled(**of_type("Pods")), served) == []
+    assert len(said((scaling.autoscalers_are_in_charge,), autoscaled(**of_type("External")), served)) == 1

@@ -82,7 +82,7 @@ def test_a_port_leads_to_one_of_its_protocol(protocol: str, told: int) -> None:
     [
         ({"publishNotReadyAddresses": True}, "sends requests to pods that are not ready"),
         ({"internalTrafficPolicy": "Local"}, "leads to pods on the caller's node alone, and Deployment wiki has none"),
-        ({"publishNotReadyAddresses": True, "clusterIP": "None"}, ""),
+        ({"publishNotReadyAddresses": True, "clusterIP": "None", "ports": [{"port": 8000}]}, ""),
         ({"internalTrafficPolicy": "Cluster", "trafficDistribution": "PreferClose"}, ""),
     ],
 )
@@ -90,3 +90,39 @@ def test_requests_go_to_pods_that_serve(spec: dict[str, Any], told: str) -> None
     documents = environment()
     find(documents, "Service")["spec"] |= spec
     assert [told in sentence for sentence in said(services.RULES, documents)] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [
+        ({"port": 80, "targetPort": "http"}, "at port 80, and these listen on 8000: write port 8000"),
+        ({"port": 80, "targetPort": 8000}, "at port 80, and these listen on 8000: write port 8000"),
+        ({"port": 8000, "targetPort": "http"}, ""),
+        ({"port": 8000}, ""),
+    ],
+)
+def test_nothing_turns_one_port_into_another_where_a_service_is_headless(port: dict[str, Any], told: str) -> None:
+    documents = environment()
+    find(documents, "Service")["spec"] |= {"clusterIP": "None", "ports": [port]}
+    found = said((services.headless_services_have_the_ports_of_their_pods,), documents)
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({}, "EndpointSlice it is of no Service, and so nobody is sent to it"),
+        ({"kubernetes.io/service-name": "wikki"}, "is of Service wikki, which is neither made here nor provided"),
+        ({"kubernetes.io/service-name": "wiki"}, "is of Service wiki, whose selector finds the pods by itself"),
+        ({"kubernetes.io/service-name": "elsewhere"}, ""),
+    ],
+)
+def test_a_slice_is_of_a_service_that_has_no_selector(labels: dict[str, str], told: str) -> None:
+    metadata = {"name": "it", "namespace": "wiki", "labels": labels}
+    item = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "elsewhere", "namespace": "wiki"}}
+    service["spec"] = {"ports": [{"port": 80}]}
+    found = said((services.slices_are_of_a_service,), [*environment(), service, item])
+    assert len(found) == bool(told)
+    assert told in "".join(found)

@@ -30,6 +30,16 @@ def test_a_sound_environment_breaks_no_rule() -> None:
     assert sentences(environment()) == []
 
 
+@pytest.mark.parametrize(("driver", "count"), [("secrets-store.csi.k8s.io", 0), ("secrets.csi.k8s.io", 1)])
+def test_a_volume_has_a_driver(driver: str, count: int) -> None:
+    documents = environment()
+    put(find(documents, "Deployment"), f"{POD}/volumes/0", {"name": "keys", "csi": {"driver": driver}})
+    there = Provided("CSIDriver", "secrets-store.csi.k8s.io", by="the cluster")
+    found = said((storage.drivers_are_there,), documents, there)
+    assert len(found) == count
+    assert all(f"has volume keys of CSIDriver {driver}, which is neither made here nor" in told for told in found)
+
+
 def test_an_autoscaler_gives_a_volume_for_one_node_too_many_pods() -> None:
     documents = autoscaled(maxReplicas=2)
     put(find(documents, "PersistentVolumeClaim"), "spec/accessModes", ["ReadWriteOnce"])

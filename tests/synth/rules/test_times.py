@@ -180,3 +180,20 @@ def test_a_connection_is_given_the_time_that_it_takes(time: str, count: int) -> 
     rule = istio("DestinationRule", host="wiki", trafficPolicy=policy)
     found = list(check_fields(Object(rule, "charts/wiki.py", "deploy/apps/wiki/it.yaml")))
     assert ["has a connectTimeout of" in told for told in found] == [True] * count
+
+
+@pytest.mark.parametrize(
+    ("probe", "times", "told"),
+    [
+        ("livenessProbe", {"failureThreshold": 1}, "at its first answer that comes late: leave failureThreshold out"),
+        ("livenessProbe", {"failureThreshold": 2}, ""),
+        ("readinessProbe", {"failureThreshold": 1}, ""),
+        ("startupProbe", {"periodSeconds": 1, "failureThreshold": 3}, "does not answer within 3 seconds"),
+        ("startupProbe", {"periodSeconds": 1, "failureThreshold": 30}, ""),
+        ("startupProbe", {}, ""),
+    ],
+)
+def test_a_container_is_not_ended_for_one_late_answer(probe: str, times: dict[str, int], told: str) -> None:
+    found = problems(f"{CONTAINER}/{probe}", {**HTTP, **times})
+    assert len(found) == bool(told)
+    assert told in "".join(found)

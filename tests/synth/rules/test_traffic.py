@@ -29,6 +29,12 @@ COOKIE = {"name": "user", "ttl": "0s"}
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
+        ({"outlierDetection": {"maxEjectionPercent": 100}}, "maxEjectionPercent 100, so that one page with an error"),
+        ({"loadBalancer": {"consistentHash": {"httpHeaderName": ""}}}, "an httpHeaderName without a name: write one"),
+        (
+            {"loadBalancer": {"consistentHash": {"httpQueryParameterName": ""}}},
+            "an httpQueryParameterName without a name: write one",
+        ),
         ({"outlierDetection": {"maxEjectionPercent": 101}}, "maxEjectionPercent 101: a percentage is from 0 to 100"),
         ({"outlierDetection": {"minHealthPercent": -1}}, "minHealthPercent -1: a percentage is from 0 to 100"),
         ({"outlierDetection": {"consecutiveLocalOriginFailures": 3}}, "without splitExternalLocalOriginErrors"),
@@ -62,7 +68,8 @@ def test_what_istio_refuses_gives_one_sentence(policy: Document, told: str) -> N
 @pytest.mark.parametrize(
     "policy",
     [
-        {"outlierDetection": {"maxEjectionPercent": 100, "minHealthPercent": 0}},
+        {"outlierDetection": {"maxEjectionPercent": 99, "minHealthPercent": 0}},
+        {"outlierDetection": {"maxEjectionPercent": 100, "minHealthPercent": 50}},
         {"outlierDetection": {"consecutiveLocalOriginFailures": 3, "splitExternalLocalOriginErrors": True}},
         {"connectionPool": {"http": {"http2MaxRequests": 0}, "tcp": {"maxConnections": 10}}},
         hashed(httpCookie=COOKIE, maglev={"tableSize": 65537}),

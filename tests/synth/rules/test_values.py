@@ -44,6 +44,7 @@ def secret(**source: Any) -> dict[str, Any]:
 
 
 IP_OF_A_VISITOR = {"ports": [{"port": 80}], "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}}
+EXTERNAL = {"type": "ExternalName"}
 TWO_PORTS = [{"name": "http", "port": 80}, {"name": "more", "port": 81}]
 
 
@@ -115,6 +116,11 @@ TWO_PORTS = [{"name": "http", "port": 80}, {"name": "more", "port": 81}]
         (job(ephemeralContainers=[{"name": "debug"}]), "has ephemeralContainers, which are added to a running pod"),
         (job(tolerations=[{"key": "a", "operator": "In"}]), "by the operator 'In': there are Equal, Exists"),
         (job(tolerations=[{"key": "a", "operator": "Exists", "value": "b"}]), "and names the value b"),
+        (
+            changed("Service", "spec", EXTERNAL | {"externalName": "192.0.2.1"}),
+            "stands for 192.0.2.1, which is an address",
+        ),
+        (changed("Service", "spec", EXTERNAL | {"externalName": "2001:db8::1"}), "2001:db8::1, which is an address"),
         (job(tolerations=[{"value": "b"}]), "tolerates a taint without its key"),
         (job(tolerations=[{"key": "a", "effect": "NoRun"}]), "effect 'NoRun': there are NoSchedule"),
         (job(tolerations=[{"key": "a", "tolerationSeconds": 5}]), "tolerates a for some seconds"),
@@ -155,6 +161,7 @@ def test_what_the_server_refuses_gives_its_sentence(document: Document, problem:
         *[job(volumes=[secret(defaultMode=mode)]) for mode in (0o400, 0o440, 0o444, 0o600, 0o644, 0o755, 0o777)],
         changed("Service", "spec/ports", [*TWO_PORTS, {"name": "b", "port": 80, "protocol": "UDP"}]),
         changed("Service", "spec", {"type": "ExternalName", "externalName": "db.example.org"}),
+        changed("Service", "spec", {"type": "ExternalName", "externalName": "1.db.example.org"}),
         config_map(data={"a": "true"}, binaryData={"b": "Yg=="}),
         config_map(data={"a": "x" * 1024 * 1024}),
         job(),
