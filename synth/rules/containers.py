@@ -67,6 +67,11 @@ def _check_container(container: Document) -> Iterator[str]:
         yield f"has container {name} with image {image!r}, which is not an image: registry.example.com/app:1.2 is one"
     elif "@" not in image and ":" not in image.rpartition("/")[2]:
         yield f"has container {name} with image {image!r} without a tag: name the release, as in {image}:1.2"
+    if not str(container.get("terminationMessagePath", "/")).startswith("/"):
+        yield (
+            f"has container {name} with terminationMessagePath {container['terminationMessagePath']!r}: a file begins "
+            "with /"
+        )
     if not container.get("workingDir", "/").startswith("/"):
         yield f"has container {name} with workingDir {container['workingDir']!r}: a folder begins with /"
     for variable in container.get("env", []):

@@ -123,14 +123,60 @@ def _named(container: Document) -> Iterator[tuple[str, PurePosixPath]]:
                 yield f"its {field}" + (f", word {number + 1}" if number else ""), _path(value)
 
 
+def keys_are_there(cluster: Cluster) -> Iterator[Violation]:
+    """A pod that asks for a key which its ConfigMap or Secret lacks waits for it, and never starts."""
+    for item in cluster.workloads:
+        for kind, source, key, what in _keys(item.document):
+            name = source.get("name") or source.get("secretName") or ""
+            holder = cluster.find(kind, item.namespace, name)
+            if not source.get("optional") and isinstance(holder, Object) and key not in (keys := _keys_of(holder)):
+                yield Violation(
+                    item,
+                    f"has {what} take {key} of {holder}, which has {', '.join(keys) or 'no keys'}: name one of them",
+                )
+
+
+def _keys(workload: Document) -> Iterator[tuple[str, Document, str, str]]:
+    """Each key that a pod asks for: the kind of what holds it, the reference to that, the key, and for what."""
+    for container in containers(workload):
+        for variable in container.get("env") or []:
+            for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
+                if source := (variable.get("valueFrom") or {}).get(field):
+                    yield kind, source, str(source.get("key")), f"{variable['name']} of container {container['name']}"
+    volumes = {volume["name"]: volume for volume in pod_spec(workload).get("volumes") or []}
+    for volume in volumes.values():
+        for place in (volume, *((volume.get("projected") or {}).get("sources") or [])):
+            for kind, field in HOLDERS:
+                for entry in (place.get(field) or {}).get("items") or []:
+                    yield kind, place[field], str(entry.get("key")), f"volume {volume['name']}"
+    for container in containers(workload):
+        for mount in container.get("volumeMounts") or []:
+            for kind, field in HOLDERS:
+                source = volumes.get(mount["name"], {}).get(field) or {}
+                if mount.get("subPath") and source and "items" not in source:
+                    what = f"the subPath at {mount['mountPath']} in container {container['name']}"
+                    yield kind, source, str(mount["subPath"]).split("/")[0], what
+
+
+HOLDERS = (("ConfigMap", "configMap"), ("Secret", "secret"))
+"""What holds keys, and the field of a volume for it."""
+
+
 def _files(config: Object, source: Document) -> list[str]:
-    if "items" in source:
-        return [entry["path"] for entry in source["items"]]
-    return [*(config.document.get("data") or {}), *(config.document.get("binaryData") or {})]
+    return [entry["path"] for entry in source["items"]] if "items" in source else _keys_of(config)
+
+
+def _keys_of(holder: Object) -> list[str]:
+    return [key for field in ("data", "binaryData", "stringData") for key in holder.document.get(field) or {}]
 
 
 def _path(text: object) -> PurePosixPath:
     return PurePosixPath("/" + str(text).strip("/"))
 
 
-RULES: tuple[Rule, ...] = (files_can_be_read, files_are_where_pods_look, files_are_written_where_pods_may)
+RULES: tuple[Rule, ...] = (
+    files_can_be_read,
+    files_are_where_pods_look,
+    files_are_written_where_pods_may,
+    keys_are_there,
+)

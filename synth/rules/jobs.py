@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from synth.cluster import Cluster, Rule, Violation
 from synth.pods import job_spec, pod_spec
 from synth.scale import scale
-from synth.schedule import check_schedule
+from synth.schedule import check_schedule, period
 from synth.tree import Object
 
 
@@ -88,7 +88,20 @@ def runs_come_and_end(cluster: Cluster) -> Iterator[Violation]:
             check_schedule(item.name, line, zone)
         except ValueError as error:
             yield Violation(item, str(error).removeprefix(f"{item.name} "))
+            continue
         job = job_spec(item.document)
+        deadline = job.get("activeDeadlineSeconds") or 0
+        if item.spec.get("concurrencyPolicy") == "Forbid" and deadline > (between := period(line)) * MOST_MISSED:
+            yield Violation(
+                item,
+                f"has a run every {between} seconds, of which one that hangs keeps all others from starting for "
+                f"{deadline}: lower activeDeadlineSeconds",
+            )
+        if item.spec.get("failedJobsHistoryLimit") == 0:
+            yield Violation(
+                item,
+                "keeps no run that failed, so that nobody sees why: leave failedJobsHistoryLimit out, it is 1 then",
+            )
         if not job.get("activeDeadlineSeconds") and not pod_spec(item.document).get("activeDeadlineSeconds"):
             then = "keeps all later ones from starting" if item.spec.get("concurrencyPolicy") == "Forbid" else "stays"
             yield Violation(item, f"has a run that hangs, which {then}: say in activeDeadlineSeconds when one is ended")
@@ -100,6 +113,8 @@ def runs_come_and_end(cluster: Cluster) -> Iterator[Violation]:
 
 
 MOST_RUNS = 100
+MOST_MISSED = 24
+"""So many runs may not start while one hangs: a day of hourly ones."""
 LEAST_RUN = 10
 """Seconds from a Job's start to its end, those for its pod's start among them."""
 

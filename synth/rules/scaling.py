@@ -72,6 +72,9 @@ def _problems_of_autoscaler(cluster: Cluster, autoscaler: Object) -> Iterator[st
                 f"Kubernetes takes {LONGEST_LOOK} at most"
             )
     for metric in autoscaler.spec.get("metrics") or []:
+        measured = next((metric[field].get("name", "cpu") for field in OF_METRICS_SERVER if metric.get(field)), "cpu")
+        if measured not in ("cpu", "memory"):
+            yield f"measures {measured} of its pods, and metrics-server knows cpu and memory alone: name one of these"
         group = SERVED_BY.get(str(metric.get("type")))
         if group and not any(name.endswith(f".{group}") for name in cluster.known("APIService", "")):
             yield (
@@ -81,6 +84,7 @@ def _problems_of_autoscaler(cluster: Cluster, autoscaler: Object) -> Iterator[st
 
 
 LONGEST_LOOK = 3600
+OF_METRICS_SERVER = ("resource", "containerResource")
 SERVED_BY = {
     "Pods": "custom.metrics.k8s.io",
     "Object": "custom.metrics.k8s.io",

@@ -107,6 +107,19 @@ def slices_are_of_a_service(cluster: Cluster) -> Iterator[Violation]:
             )
 
 
+def visitors_stay_where_istio_keeps_them(cluster: Cluster) -> Iterator[Violation]:
+    """Who calls through a proxy is sent to a pod by it, and that goes by a DestinationRule alone."""
+    for item in cluster.of("Service"):
+        if item.spec.get("sessionAffinity") == "ClientIP" and any(
+            map(cluster.has_sidecar, cluster.selected(item.namespace, item.spec.get("selector") or {}))
+        ):
+            yield Violation(
+                item,
+                "has sessionAffinity ClientIP, by which no proxy of Istio goes: write loadBalancer.consistentHash in "
+                "its DestinationRule, as in useSourceIp or httpCookie",
+            )
+
+
 OF_SERVICE = "kubernetes.io/service-name"
 
 
@@ -261,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     services_lead_to_pods_that_serve,
     headless_services_have_the_ports_of_their_pods,
     slices_are_of_a_service,
+    visitors_stay_where_istio_keeps_them,
     who_names_a_service_finds_it,
     ports_say_what_is_spoken,
     ports_of_others_speak_no_http,

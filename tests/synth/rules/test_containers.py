@@ -154,11 +154,12 @@ def test_nothing_is_mounted_within_files(volume: Document, mount: Document, *, t
     assert any(sentence in one for one in found) == told
 
 
+@pytest.mark.parametrize("field", ["workingDir", "terminationMessagePath"])
 @pytest.mark.parametrize(("folder", "told"), [("app", 1), ("/app", 0)])
-def test_a_command_runs_in_a_folder(folder: str, told: int) -> None:
-    found = problems(f"{CONTAINER}/workingDir", folder)
+def test_a_container_names_places_from_its_root(field: str, folder: str, told: int) -> None:
+    found = problems(f"{CONTAINER}/{field}", folder)
     assert len(found) == told
-    assert all("has container wiki with workingDir 'app': a folder begins with /" in sentence for sentence in found)
+    assert all(f"has container wiki with {field} 'app': a f" in sentence for sentence in found)
 
 
 @pytest.mark.parametrize(("path", "told"), [("/etc", 1), ("/usr/", 1), ("/etc/wiki", 0), ("/run", 0)])

@@ -132,3 +132,48 @@ def test_files_of_configuration_are_no_place_to_write() -> None:
         "Deployment wiki has container wiki with --pid-file /etc/wiki/settings.ini, where it may not write: name a "
         "place below a volume that it mounts"
     ]
+
+
+def of_keys(kind: str, **pod: Any) -> list[str]:
+    """What is said where the wiki's pods ask for a key of a ConfigMap or Secret that has a.txt and b.txt."""
+    documents = environment()
+    held = {"stringData" if kind == "Secret" else "data": {"a.txt": "a"}, "data": {"b.txt": "Yg=="}}
+    if kind == "ConfigMap":
+        held = {"data": {"a.txt": "a"}, "binaryData": {"b.txt": "Yg=="}}
+    holder = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "held", "namespace": "wiki"}, **held}
+    for path, value in pod.items():
+        put(find(documents, "Deployment"), f"{POD}/{path.replace('__', '/')}", value)
+    return said((contents.keys_are_there,), [*documents, holder])
+
+
+@pytest.mark.parametrize(("key", "count"), [("a.txt", 0), ("b.txt", 0), ("c.txt", 1)])
+@pytest.mark.parametrize(("kind", "field"), [("ConfigMap", "configMap"), ("Secret", "secret")])
+def test_a_key_that_a_pod_asks_for_is_there(kind: str, field: str, key: str, count: int) -> None:
+    items = [{"key": key, "path": "it"}]
+    named = "secretName" if kind == "Secret" else "name"
+    mounts = [{"name": "pages", "mountPath": "/it", "subPath": key}]
+    variable = {"name": "IT", "valueFrom": {f"{field}KeyRef": {"name": "held", "key": key}}}
+    asked: list[tuple[dict[str, Any], str]] = [
+        ({"containers__0__env": [variable]}, "IT of container wiki"),
+        ({"volumes__0": {"name": "pages", field: {named: "held", "items": items}}}, "volume pages"),
+        (
+            {"volumes__0": {"name": "pages", "projected": {"sources": [{field: {"name": "held", "items": items}}]}}},
+            "pages",
+        ),
+        (
+            {"volumes__0": {"name": "pages", field: {named: "held"}}, "containers__0__volumeMounts": mounts},
+            "the subPath at /it in container wiki",
+        ),
+    ]
+    for pod, what in asked:
+        found = of_keys(kind, **pod)
+        assert len(found) == count
+        assert all(
+            f"{what} take c.txt of {kind} held, which has" in told and "a.txt" in told and "b.txt" in told
+            for told in found
+        )
+
+
+def test_a_key_may_be_optional() -> None:
+    reference = {"name": "held", "key": "c.txt", "optional": True}
+    assert of_keys("ConfigMap", containers__0__env=[{"name": "IT", "valueFrom": {"configMapKeyRef": reference}}]) == []

@@ -26,6 +26,11 @@ NOT_ROLLED_OUT = "so that no change of them is rolled out: leave partition out"
     ("document", "told"),
     [
         (other("Job", suspend=True), "Job other is suspended, so that it never runs"),
+        (cron_job({}, failedJobsHistoryLimit=0), "keeps no run that failed, so that nobody sees why"),
+        (
+            cron_job({"activeDeadlineSeconds": 7201}, schedule="*/5 * * * *", concurrencyPolicy="Forbid"),
+            "has a run every 300 seconds, of which one that hangs keeps all others from starting for 7201",
+        ),
         (other("Job", completions=0), "Job other has completions 0, and so is done before it runs: leave it out"),
         (other("Job", activeDeadlineSeconds=5), "Job other is ended after 5 seconds, in which hardly a pod gets"),
         (cron_job({"activeDeadlineSeconds": 9}), "CronJob other is ended after 9 seconds"),

@@ -318,6 +318,15 @@ def of_type(kind: str) -> dict[str, Any]:
         (of_type("Object"), "by a metric of type Object, which custom.metrics.k8s.io answers for"),
         (of_type("External"), "by a metric of type External, which external.metrics.k8s.io answers for"),
         (of_type("Resource"), ""),
+        (
+            {"metrics": [{"type": "Resource", "resource": {"name": "gpu"}}]},
+            "measures gpu of its pods, and metrics-server",
+        ),
+        (
+            {"metrics": [{"type": "ContainerResource", "containerResource": {"name": "disk", "container": "wiki"}}]},
+            "disk",
+        ),
+        ({"metrics": [{"type": "Resource", "resource": {"name": "memory"}}]}, ""),
         ({"behavior": {"scaleDown": {"selectPolicy": "Min", "stabilizationWindowSeconds": 3600}}}, ""),
     ],
 )

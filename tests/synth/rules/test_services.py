@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from synth.rules import services
-from tests.synth.objects import environment, find, put, said
+from tests.synth.objects import environment, find, put, said, with_sidecars
 
 
 def sentences(**port: str) -> list[str]:
@@ -126,3 +126,18 @@ def test_a_slice_is_of_a_service_that_has_no_selector(labels: dict[str, str], to
     found = said((services.slices_are_of_a_service,), [*environment(), service, item])
     assert len(found) == bool(told)
     assert told in "".join(found)
+
+
+@pytest.mark.parametrize(("affinity", "count"), [("ClientIP", 1), ("None", 0)])
+def test_istio_does_not_go_by_a_session_affinity(affinity: str, count: int) -> None:
+    documents = with_sidecars()
+    find(documents, "Service")["spec"]["sessionAffinity"] = affinity
+    found = said((services.visitors_stay_where_istio_keeps_them,), documents)
+    assert len(found) == count
+    assert all("write loadBalancer.consistentHash in its DestinationRule" in told for told in found)
+
+
+def test_without_a_proxy_kubernetes_goes_by_it() -> None:
+    documents = environment()
+    find(documents, "Service")["spec"]["sessionAffinity"] = "ClientIP"
+    assert said((services.visitors_stay_where_istio_keeps_them,), documents) == []
