@@ -108,10 +108,15 @@ def slices_are_of_a_service(cluster: Cluster) -> Iterator[Violation]:
 
 
 def visitors_stay_where_istio_keeps_them(cluster: Cluster) -> Iterator[Violation]:
-    """Who calls through a proxy is sent to a pod by it, and that goes by a DestinationRule alone."""
+    """Who calls through a proxy is sent to a pod by it, and that goes by a DestinationRule alone.
+
+    Of a headless Service the caller takes a pod itself.
+    """
     for item in cluster.of("Service"):
-        if item.spec.get("sessionAffinity") == "ClientIP" and any(
-            map(cluster.has_sidecar, cluster.selected(item.namespace, item.spec.get("selector") or {}))
+        if (
+            item.spec.get("clusterIP") != "None"
+            and item.spec.get("sessionAffinity") == "ClientIP"
+            and any(map(cluster.has_sidecar, cluster.selected(item.namespace, item.spec.get("selector") or {})))
         ):
             yield Violation(
                 item,
