@@ -94,6 +94,14 @@ def test_istioctl_and_the_istio_of_the_tests_are_one() -> None:
     assert pins_of_istio("tools/istioctl")["istio.io/istio"] == pins_of_istio("tools/istio")["istio.io/istio"]
 
 
+def test_what_is_built_of_cert_manager_is_the_pinned_one() -> None:
+    module = (ROOT / "tools/cert-manager/go.mod").read_text("utf-8")
+    version = pinned("cert-manager")
+    assert f"\tgithub.com/cert-manager/cert-manager {version}\n" in module, (
+        f"run `go get github.com/cert-manager/cert-manager@{version}` and `go mod tidy` in tools/cert-manager"
+    )
+
+
 def pins_of_istio(folder: str) -> dict[str, str]:
     module = (ROOT / folder / "go.mod").read_text("utf-8")
     return dict(re.findall(r"^\t(istio\.io/\S+) (v\S+)", module, re.MULTILINE))

@@ -1,22 +1,28 @@
 """The cluster that the scenarios run in, one for all, from nothing on a node of its own; and who asks there."""
 
+import json
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPMessage
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from facts.environments import ENVIRONMENTS
-from scripts.gate.node.cluster import AUTHORITY, CLIENT, Cluster, running
+from scripts.gate.node.certificates import AUTHORITY
+from scripts.gate.node.cluster import CLIENT, Cluster, running
 from scripts.gate.node.enclosure import PROCESS
 from scripts.gate.node.node import LOAD_BALANCER
+from scripts.programs import ROOT
 from synth import ToolError
 from synth.manifest import Document
 from synth.overview import Overview, read
@@ -25,6 +31,8 @@ from synth.overview.model import Address, Service
 DID_NOT_COME_UP = 3
 SECONDS = 60
 """How long the gateway may take to know what the cluster has, and to answer."""
+COMMIT_SECONDS = 180
+"""How long Flux may take over a commit."""
 IN_MESH, OUTSIDE = "proof-mesh", "proof-outside"
 """Namespaces of pods that the tree does not know: one with sidecars, one without."""
 
@@ -48,6 +56,17 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
                 _keep(found)
     except ToolError as error:
         pytest.exit(str(error), DID_NOT_COME_UP)
+
+
+@pytest.fixture
+def put_back(cluster: Cluster) -> Iterator[None]:
+    """Begin and end with what is committed: the commit that mends a broken one arrives."""
+    before = cluster.git.revision
+    yield
+    if cluster.git.revision != before:
+        revision = cluster.git.revert_to(before)
+        cluster.reconcile()
+        cluster.wait_applied(revision, COMMIT_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +127,14 @@ def closed(overview: Overview) -> list[Service]:
     return found
 
 
+VISITOR = IPv4Address("172.31.254.2")
+ASKING = """
+import json, sys
+from tests.cluster.conftest import ask
+print(ask(*json.load(sys.stdin)).body)
+"""
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -146,6 +173,30 @@ def ask(
         client.request(method, path or "/", body, {"Host": host, **(headers or {})})
         response = client.getresponse()
         return Answer(response.status, response.headers, response.read().decode(errors="replace"))
+
+
+@pytest.fixture(scope="session")
+def visitor(cluster: Cluster) -> Callable[[Address, Mapping[str, str]], str]:
+    """Who asks from another machine than the node, from VISITOR: the body of the answer, as `ask` has it."""
+    assert cluster.node
+    near, far = "visitor-near", "visitor-far"
+    for command in (
+        "netns add visitor",
+        f"link add {near} type veth peer name {far} netns visitor",
+        f"address add {VISITOR - 1}/30 dev {near}",
+        f"link set {near} up",
+        f"-netns visitor address add {VISITOR}/30 dev {far}",
+        f"-netns visitor link set {far} up",
+        f"-netns visitor route add default via {VISITOR - 1}",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)  # noqa: S607
+
+    def asks(address: Address, headers: Mapping[str, str]) -> str:
+        question = json.dumps([address.host, address.path, address.port, address.protocol, dict(headers)])
+        command = ["ip", "netns", "exec", "visitor", sys.executable, "-c", ASKING]
+        return subprocess.run(command, input=question, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
+
+    return asks
 
 
 def called(cluster: Cluster, namespace: str, workload: str, container: str, *urls: str) -> list[str]:

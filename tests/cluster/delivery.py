@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from facts.environments import Tags
-from facts.layout import CERTIFICATES, FLUX_FOLDER, OF_APPS, SYNC_FILE, SYNC_NAME
+from facts.layout import FLUX_FOLDER, OF_APPS, SYNC_FILE, SYNC_NAME
 from facts.provided import AGE_KEY, KEEP
 from scripts import options, programs
 from scripts.cluster import secrets
@@ -24,11 +24,10 @@ from scripts.gate.tools import SOPS, tool
 from synth import ToolError
 from synth.encrypted import EncryptedFile
 from synth.manifest import Document
+from tests.cluster.conftest import COMMIT_SECONDS as SECONDS
 from tests.scripts.desk import Desk
 from tests.stand_ins import StandIns
 
-SECONDS = 180
-"""How long Flux may take over a commit."""
 KUSTOMIZATION = (f"--namespace={SYNC_NAME}", "kustomizations.kustomize.toolkit.fluxcd.io")
 PLATFORMS = (
     "namespaces",
@@ -46,15 +45,7 @@ BROKEN_TIMEOUT = "45s"
 """How long the Kustomizations of a broken tree wait for what does not come, here: minutes would prove no more."""
 
 
-@pytest.fixture(autouse=True)
-def _put_back(cluster: Cluster) -> Iterator[None]:
-    """Begin and end with what is committed: the commit that mends a broken one arrives."""
-    before = cluster.git.revision
-    yield
-    if cluster.git.revision != before:
-        revision = cluster.git.revert_to(before)
-        cluster.reconcile()
-        cluster.wait_applied(revision, SECONDS)
+pytestmark = pytest.mark.usefixtures("put_back")
 
 
 def test_a_commit_arrives(cluster: Cluster) -> None:
@@ -257,25 +248,6 @@ def test_a_cluster_that_follows_tags_gets_what_is_promoted_and_goes_back(
         cluster.git.revert_to(before)
         cluster.git.tag(LINE)
         cluster.reconcile()
-
-
-def test_a_certificate_that_never_comes_is_said_and_holds_nothing_back(cluster: Cluster) -> None:
-    """Nobody issues any here: one host more, and its certificate waits for ever."""
-    folder = cluster.tree / CERTIFICATES
-    if not folder.exists():
-        assert cluster.environment.tls is None
-        return
-    file, asked = next((file, item) for file, item in documents_of(folder) if item["kind"] == "Certificate")
-    metadata = asked["metadata"] | {"name": "never"}
-    spec = asked["spec"] | {"dnsNames": [f"never.{cluster.environment.domain}"], "secretName": "never"}
-    file.with_name("never.yaml").write_text(yaml.safe_dump(asked | {"metadata": metadata, "spec": spec}), "utf-8")
-    rewritten(folder / "kustomization.yaml", lambda content: content["resources"].append("never.yaml"))
-    flux = cluster.tree / FLUX_FOLDER / f"{CERTIFICATES}.yaml"
-    rewritten(flux, lambda content: content["spec"].update(timeout=BROKEN_TIMEOUT))
-    revision = cluster.publish("A certificate for a host that leads nowhere")
-    assert "never" in said(cluster, CERTIFICATES)
-    for name in of_apps(cluster):
-        cluster.node.wait(f"{name} goes on", partial(is_applied, cluster, name, revision), SECONDS)
 
 
 def test_one_app_can_be_suspended_while_the_others_go_on(cluster: Cluster) -> None:

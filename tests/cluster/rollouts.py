@@ -48,13 +48,13 @@ class Asked:
 
 
 @contextmanager
-def load(addresses: list[Address]) -> Iterator[list[Asked]]:
+def load(addresses: list[Address], pause: float = PAUSE) -> Iterator[list[Asked]]:
     """What the clients were told, once they have ended."""
     found: list[Asked] = []
     end = Event()
 
     def client(address: Address, method: str) -> None:
-        while not end.wait(PAUSE):
+        while not end.wait(pause):
             try:
                 answer = str(ask(address.host, address.path, address.port, address.protocol, method=method).status)
             except OSError as error:

