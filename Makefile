@@ -59,12 +59,10 @@ imports: $(READY) ## generate imports/ again from imports/crds/, without a netwo
 
 lock: $(VENV)/.ready ## compile requirements.in, what tools/ has and package.json into lock files (needs the network)
 	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv==0.13.9; }
-	@.cache/lock/bin/uv pip compile requirements.in --output-file requirements.txt --quiet \
-	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
-	@.cache/lock/bin/uv pip compile tools/checkov.in --output-file tools/checkov.txt --quiet \
-	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
-	@.cache/lock/bin/uv pip compile tools/envoy.in --output-file tools/envoy.txt --quiet \
-	  --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+	@for lock in requirements tools/browser tools/checkov tools/envoy tools/wiki; do \
+	  .cache/lock/bin/uv pip compile $$lock.in --output-file $$lock.txt --quiet \
+	    --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' || exit; \
+	done
 	@$(VENV)/bin/npm install --package-lock-only
 
 clean: ## remove everything that make installed or that is not committed output

@@ -217,7 +217,7 @@ def test_it_changes_the_test_app_where_it_is_tried_and_not_in_production() -> No
 # The rest
 
 
-@pytest.mark.parametrize("file", ["requirements.in", "tools/checkov.in", "tools/envoy.in"])
+@pytest.mark.parametrize("file", ["requirements.in", *(f"tools/{file.name}" for file in (ROOT / "tools").glob("*.in"))])
 def test_it_finds_every_python_package(file: str) -> None:
     assert {item.name.lower(): item.value for item in raised(file)} == requirements(file)
     assert len(raised(file)) == len(requirements(file))

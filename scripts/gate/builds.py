@@ -88,16 +88,16 @@ class Build:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A program that comes in a Python package: the lock file that pins it, and the path of the program in it."""
+    """What comes as Python packages: the lock file that pins them, and the path of a program in them, or of all."""
 
     name: str
     lock: Path
-    path: str
+    path: str = "."
 
     @property
     def place(self) -> Path:
         """Where it is, once it is fetched: by what is pinned, and for which machine."""
-        return _place(self.name, sha256(self.lock.read_bytes()).hexdigest())
+        return _place(self.name, sha256(self.lock.read_bytes() + sys.version.encode()).hexdigest())
 
     def make(self) -> Path:
         """Where it is; fetched, if it was not.

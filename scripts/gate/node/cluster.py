@@ -14,7 +14,7 @@ from scripts.gate import kubernetes as built
 from scripts.gate.builds import Build, Wheel
 from scripts.gate.judges.admission import of_the_cluster
 from scripts.gate.judges.reconciliation import Applied, Reconciliation
-from scripts.gate.node import certificates, mesh, metrics, programs
+from scripts.gate.node import certificates, mesh, metrics, programs, wiki
 from scripts.gate.node.enclosure import FOLDER
 from scripts.gate.node.git_server import GitServer
 from scripts.gate.node.images import Image, Registry
@@ -125,6 +125,7 @@ def _parts(environment: Environment) -> Iterator[Build | Wheel]:
     if environment.tls:
         yield from certificates.parts()
     yield from metrics.parts()
+    yield from (programs.WIKI, programs.SELENIUM)
 
 
 @contextmanager
@@ -151,6 +152,7 @@ def running(environment: Environment, logs: Path) -> Iterator[Cluster]:
         asked = certificates.hosts(cluster.objects)
         if asked:
             certificates.serve(node, asked, environment)
+        registry.add(wiki.REFERENCE, wiki.image())
         for reference, image in (*mesh.images(environment), *(certificates.images() if asked else ())):
             registry.add(reference, image)
         digests = {name: registry.add(name, image) for name, image in images(cluster.objects).items()}

